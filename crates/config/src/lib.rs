@@ -1,0 +1,1 @@
+//! The configuration file: parsing with every problem at once, validation, and the commented defaults. No IO.

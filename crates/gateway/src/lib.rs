@@ -1,0 +1,1 @@
+//! The data plane: one typed path from a host's message to a server and back.

@@ -1,0 +1,1 @@
+//! Opponents and neighbours: research-assistant servers, a hostile server, a gullible host.

@@ -1,0 +1,1 @@
+//! Authorization by Cedar: schema, entities, decisions and their explanation. No IO.

@@ -1,0 +1,1 @@
+//! Content inspection: rules, findings, verdicts and the sanitiser. No IO.

@@ -1,0 +1,1 @@
+//! Durable state behind domain traits: audit trail, definition registry, sessions.

@@ -1,0 +1,1 @@
+//! Scripted servers and clients for tests.

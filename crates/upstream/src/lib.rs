@@ -1,0 +1,1 @@
+//! Connections to MCP servers: child processes over stdio, Streamable HTTP, era discovery.
