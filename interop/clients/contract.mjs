@@ -1,0 +1,122 @@
+// The contract that every JavaScript client here keeps: how it is told what to do, and how it
+// reports what happened. `contract.py` says the same in Python. No SDK is imported here.
+
+import { parseArgs } from "node:util";
+
+const USAGE = `usage: CLIENT (--url URL [--bearer TOKEN] | --command '["program","argument"]' [--cwd DIR])
+              [--call TOOL [--arguments JSON]] [--resource URI] [--prompt NAME [--prompt-arguments JSON]]
+              [--era auto|legacy|modern] [--timeout-ms N]`;
+
+/** A failure with the operation that it happened in. */
+export class Failed extends Error {
+  constructor(operation, cause) {
+    const code = cause?.code === undefined ? "" : ` ${cause.code}`;
+    super(`${operation}:${code} ${cause?.message ?? cause}`, { cause });
+  }
+}
+
+/** Reads the command line. Exits 2 on wrong use. */
+export function plan() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        url: { type: "string" },
+        bearer: { type: "string" },
+        command: { type: "string" },
+        cwd: { type: "string" },
+        call: { type: "string" },
+        arguments: { type: "string", default: "{}" },
+        resource: { type: "string" },
+        prompt: { type: "string" },
+        "prompt-arguments": { type: "string", default: "{}" },
+        era: { type: "string", default: "auto" },
+        "timeout-ms": { type: "string", default: "20000" },
+      },
+    });
+    if ((values.url === undefined) === (values.command === undefined)) {
+      throw new Error("give exactly one of --url and --command");
+    }
+    if (!["auto", "legacy", "modern"].includes(values.era)) {
+      throw new Error(`unknown era: ${values.era}`);
+    }
+    const command = values.command === undefined ? undefined : JSON.parse(values.command);
+    if (command !== undefined && !(Array.isArray(command) && command.length > 0)) {
+      throw new Error("--command wants a JSON array of strings");
+    }
+    return {
+      url: values.url,
+      headers: values.bearer === undefined ? {} : { Authorization: `Bearer ${values.bearer}` },
+      command,
+      cwd: values.cwd,
+      era: values.era,
+      timeout: Number(values["timeout-ms"]),
+      call: values.call && { name: values.call, arguments: JSON.parse(values.arguments) },
+      resource: values.resource,
+      prompt: values.prompt && { name: values.prompt, arguments: JSON.parse(values["prompt-arguments"]) },
+    };
+  } catch (error) {
+    process.stderr.write(`${error.message}\n${USAGE}\n`);
+    process.exit(2);
+  }
+}
+
+/** Runs one operation, naming it in the error. */
+export async function step(operation, action) {
+  try {
+    return await action();
+  } catch (error) {
+    throw new Failed(operation, error);
+  }
+}
+
+/** Follows `nextCursor` until the list is complete. */
+export async function everyPage(operation, key, request) {
+  return step(operation, async () => {
+    const items = [];
+    let cursor;
+    do {
+      const page = await request(cursor === undefined ? {} : { cursor });
+      items.push(...page[key]);
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    return items;
+  });
+}
+
+/** Does what the plan asks with a connected client that has the SDK's method names. */
+export async function carryOut(plan, client) {
+  const report = {};
+  const tools = await everyPage("tools/list", "tools", (page) => client.listTools(page));
+  report.tools = tools.map((tool) => tool.name);
+  if (plan.call) {
+    report.call = await step("tools/call", () => client.callTool(plan.call));
+  }
+  if (plan.resource) {
+    const resources = await everyPage("resources/list", "resources", (page) => client.listResources(page));
+    report.resources = resources.map((resource) => resource.uri);
+    report.resource = await step("resources/read", () => client.readResource({ uri: plan.resource }));
+  }
+  if (plan.prompt) {
+    const prompts = await everyPage("prompts/list", "prompts", (page) => client.listPrompts(page));
+    report.prompts = prompts.map((prompt) => prompt.name);
+    report.prompt = await step("prompts/get", () => client.getPrompt(plan.prompt));
+  }
+  return report;
+}
+
+/** Runs a client: prints its report as one JSON document, or its failure on stderr with exit 1. */
+export async function main(client, version, session) {
+  const todo = plan();
+  const deadline = setTimeout(() => fail(new Failed(client, new Error(`no end after ${todo.timeout} ms`))), todo.timeout);
+  try {
+    const report = await session(todo);
+    clearTimeout(deadline);
+    process.stdout.write(`${JSON.stringify({ client, version, ...report })}\n`, () => process.exit(0));
+  } catch (error) {
+    fail(error);
+  }
+}
+
+function fail(error) {
+  process.stderr.write(`${error.message}\n`, () => process.exit(1));
+}

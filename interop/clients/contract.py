@@ -1,0 +1,107 @@
+"""The contract that every Python client here keeps; `contract.mjs` says the same in JavaScript.
+
+No SDK is imported here, because the two clients use two that cannot be installed together.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Awaitable, Callable
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a client is told to do."""
+
+    url: str | None
+    headers: dict[str, str]
+    command: list[str] | None
+    cwd: str | None
+    era: str
+    timeout: float
+    call: tuple[str, dict[str, Any]] | None
+    resource: str | None
+    prompt: tuple[str, dict[str, str]] | None
+
+
+class Failed(Exception):
+    """A failure with the operation that it happened in."""
+
+
+def plan() -> Plan:
+    parser = argparse.ArgumentParser()
+    peer = parser.add_mutually_exclusive_group(required=True)
+    peer.add_argument("--url")
+    peer.add_argument("--command", type=json.loads)
+    parser.add_argument("--bearer")
+    parser.add_argument("--cwd")
+    parser.add_argument("--call")
+    parser.add_argument("--arguments", type=json.loads, default={})
+    parser.add_argument("--resource")
+    parser.add_argument("--prompt")
+    parser.add_argument("--prompt-arguments", type=json.loads, default={})
+    parser.add_argument("--era", choices=["auto", "legacy", "modern"], default="auto")
+    parser.add_argument("--timeout-ms", type=int, default=20000)
+    given = parser.parse_args()
+    return Plan(
+        url=given.url,
+        headers={"Authorization": f"Bearer {given.bearer}"} if given.bearer else {},
+        command=given.command,
+        cwd=given.cwd,
+        era=given.era,
+        timeout=given.timeout_ms / 1000,
+        call=(given.call, given.arguments) if given.call else None,
+        resource=given.resource,
+        prompt=(given.prompt, given.prompt_arguments) if given.prompt else None,
+    )
+
+
+async def step(operation: str, action: Awaitable[Any]) -> Any:
+    """Runs one operation, naming it in the error."""
+    try:
+        return await action
+    except Exception as error:
+        # Both SDKs carry a JSON-RPC error as `.error` with code and message.
+        detail = getattr(error, "error", None)
+        code = f" {detail.code}" if detail is not None else ""
+        raise Failed(f"{operation}:{code} {error or type(error).__name__}") from error
+
+
+async def every_page(operation: str, key: str, cursor_name: str, request: Callable[..., Awaitable[Any]]) -> list[Any]:
+    """Follows the cursor until the list is complete."""
+    items: list[Any] = []
+    cursor = None
+    while True:
+        page = await step(operation, request(cursor))
+        items.extend(getattr(page, key))
+        cursor = getattr(page, cursor_name)
+        if cursor is None:
+            return items
+
+
+def document(result: Any) -> Any:
+    """A result as the JSON document that the protocol defines."""
+    return result.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def main(client: str, session: Callable[[Plan, dict[str, Any]], Awaitable[None]]) -> None:
+    """Runs a client: prints its report as one JSON document, or its failure on stderr with exit 1."""
+    todo = plan()
+    report: dict[str, Any] = {"client": client, "version": version("mcp")}
+    try:
+        asyncio.run(asyncio.wait_for(session(todo, report), todo.timeout))
+    except BaseException as error:
+        for cause in causes(error):
+            print(cause, file=sys.stderr)
+        sys.exit(1)
+    print(json.dumps(report, ensure_ascii=False))
+
+
+def causes(error: BaseException) -> list[str]:
+    """Task groups wrap what went wrong; the wrapping tells nobody anything."""
+    if isinstance(error, BaseExceptionGroup):
+        return [line for inner in error.exceptions for line in causes(inner)]
+    return [str(error) if isinstance(error, Failed) else f"connect: {type(error).__name__}: {error}"]
