@@ -1,0 +1,161 @@
+//! From a query to Cedar's request and the few entities it is judged with.
+
+use std::collections::{HashMap, HashSet};
+
+use cedar_policy::{
+    Context as CedarContext, Entities, Entity, EntityId, EntityTypeName, EntityUid, ParseErrors,
+    Request, RestrictedExpression, Schema,
+};
+
+use crate::query::{Action, Context, Principal, PrincipalKind, Query, Target};
+
+/// The type names of the schema and the ids of its actions, parsed once.
+///
+/// Entity ids are never put into Cedar text: they are joined to a type name as
+/// values, so nothing in them can be read as syntax.
+#[derive(Debug)]
+pub(crate) struct Vocabulary {
+    user: EntityTypeName,
+    agent: EntityTypeName,
+    workload: EntityTypeName,
+    group: EntityTypeName,
+    role: EntityTypeName,
+    profile: EntityTypeName,
+    server: EntityTypeName,
+    tool: EntityTypeName,
+    resource: EntityTypeName,
+    prompt: EntityTypeName,
+    action: EntityTypeName,
+}
+
+/// The query does not fit the schema.
+///
+/// Cedar's own account of it would hold the query's ids, and a denial names
+/// policies only, so nothing more is kept.
+#[derive(Debug)]
+pub(crate) struct Unfit;
+
+impl Vocabulary {
+    /// # Errors
+    /// None in practice: the names are constants.
+    pub(crate) fn parse() -> Result<Self, ParseErrors> {
+        Ok(Self {
+            user: PrincipalKind::User.as_str().parse()?,
+            agent: PrincipalKind::Agent.as_str().parse()?,
+            workload: PrincipalKind::Workload.as_str().parse()?,
+            group: "Group".parse()?,
+            role: "Role".parse()?,
+            profile: "Profile".parse()?,
+            server: "Server".parse()?,
+            tool: "Tool".parse()?,
+            resource: "Resource".parse()?,
+            prompt: "Prompt".parse()?,
+            action: "Action".parse()?,
+        })
+    }
+
+    /// Builds the request and its entity slice: the principal with its
+    /// parents, and the target with its server.
+    ///
+    /// The request is validated against the schema. The entities are not, on
+    /// every call; the functions below are the only ones that build them and a
+    /// test holds their shape against the schema.
+    ///
+    /// # Errors
+    /// When the action does not apply to the target, or the target's server
+    /// name is empty or has a `/`.
+    pub(crate) fn request(
+        &self,
+        query: &Query<'_>,
+        schema: &Schema,
+    ) -> Result<(Request, Entities), Unfit> {
+        let principal = self.principal(&query.principal)?;
+        let target = self.target(&query.resource)?;
+        let request = Request::new(
+            principal.uid(),
+            self.action(query.action),
+            target.uid(),
+            context(&query.context)?,
+            Some(schema),
+        )
+        .map_err(|_| Unfit)?;
+        let entities = Entities::from_entities([principal, target], None).map_err(|_| Unfit)?;
+        Ok((request, entities))
+    }
+
+    fn action(&self, action: Action) -> EntityUid {
+        uid(&self.action, action.as_str())
+    }
+
+    fn principal(&self, principal: &Principal<'_>) -> Result<Entity, Unfit> {
+        let kind = match principal.kind {
+            PrincipalKind::User => &self.user,
+            PrincipalKind::Agent => &self.agent,
+            PrincipalKind::Workload => &self.workload,
+        };
+        let groups = principal.groups.iter().map(|id| uid(&self.group, id));
+        let roles = principal.roles.iter().map(|id| uid(&self.role, id));
+        entity(
+            uid(kind, principal.id),
+            [
+                ("name", principal.id),
+                ("authentication", principal.authentication),
+            ],
+            groups.chain(roles).collect(),
+        )
+    }
+
+    fn target(&self, target: &Target<'_>) -> Result<Entity, Unfit> {
+        match *target {
+            Target::Profile(name) => {
+                entity(uid(&self.profile, name), [("name", name)], HashSet::new())
+            }
+            Target::Tool { server, name } => self.offered(&self.tool, server, ("name", name)),
+            Target::Resource { server, uri } => self.offered(&self.resource, server, ("uri", uri)),
+            Target::Prompt { server, name } => self.offered(&self.prompt, server, ("name", name)),
+        }
+    }
+
+    fn offered(
+        &self,
+        kind: &EntityTypeName,
+        server: &str,
+        (attribute, own): (&str, &str),
+    ) -> Result<Entity, Unfit> {
+        if server.is_empty() || server.contains('/') {
+            return Err(Unfit);
+        }
+        entity(
+            uid(kind, &format!("{server}/{own}")),
+            [(attribute, own), ("server", server)],
+            HashSet::from([uid(&self.server, server)]),
+        )
+    }
+}
+
+fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
+    EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
+}
+
+fn entity<const N: usize>(
+    uid: EntityUid,
+    attributes: [(&str, &str); N],
+    parents: HashSet<EntityUid>,
+) -> Result<Entity, Unfit> {
+    let attributes: HashMap<_, _> = attributes.into_iter().map(text).collect();
+    Entity::new(uid, attributes, parents).map_err(|_| Unfit)
+}
+
+fn context(context: &Context<'_>) -> Result<CedarContext, Unfit> {
+    let pairs = [
+        ("profile", context.profile),
+        ("era", context.era),
+        ("transport", context.transport),
+    ];
+    CedarContext::from_pairs(pairs.map(text)).map_err(|_| Unfit)
+}
+
+fn text((name, value): (&str, &str)) -> (String, RestrictedExpression) {
+    let value = RestrictedExpression::new_string(value.to_owned());
+    (name.to_owned(), value)
+}
