@@ -1,0 +1,220 @@
+//! Who may use the gateway: the loopback principal and hashed API keys.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use toml_span::{Span, Value};
+
+use crate::problem::{Mask, Problems};
+use crate::section::{Section, choice, quoted, wrong_type};
+
+/// The `[authn]` section. By default nobody is let in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Authn {
+    /// The user name that a request from this machine without credentials gets. `None`: such a
+    /// request is refused.
+    pub loopback: Option<String>,
+    /// The API keys, in the order of the file.
+    pub keys: Vec<ApiKey>,
+}
+
+/// One `[[authn.key]]`. Only the hash of the key is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// The principal's name, unique among the keys.
+    pub name: String,
+    /// What kind of principal it is.
+    pub kind: PrincipalKind,
+    /// SHA-256 of the key.
+    pub hash: KeyHash,
+    /// The groups of the principal, for policies.
+    pub groups: Vec<String>,
+    /// The roles of the principal, for policies.
+    pub roles: Vec<String>,
+    /// The line of the entry, counted from 1.
+    pub line: usize,
+}
+
+/// SHA-256 of an API key.
+pub type KeyHash = [u8; 32];
+
+/// What kind of principal a key stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PrincipalKind {
+    /// A person.
+    #[default]
+    User,
+    /// An autonomous agent.
+    Agent,
+    /// A service.
+    Workload,
+}
+
+impl fmt::Display for PrincipalKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::User => "user",
+            Self::Agent => "agent",
+            Self::Workload => "workload",
+        })
+    }
+}
+
+impl Authn {
+    pub(crate) fn read(problems: &mut Problems<'_>, root: &mut Section<'_, '_>) -> Self {
+        let mut section = root.section(problems, "authn");
+        let loopback = section
+            .string(problems, "loopback")
+            .filter(|(name, span)| is_valid_name(problems, &section.key("loopback"), name, *span))
+            .map(|(name, _)| name.to_owned());
+        let keys = read_keys(problems, &mut section);
+        section.finish(problems);
+        Self { loopback, keys }
+    }
+}
+
+fn read_keys(problems: &mut Problems<'_>, section: &mut Section<'_, '_>) -> Vec<ApiKey> {
+    let path = section.key("key");
+    let Some(value) = section.value("key") else {
+        return Vec::new();
+    };
+    let Some(entries) = value.as_array() else {
+        wrong_type(problems, &path, value, "`[[authn.key]]` entries");
+        return Vec::new();
+    };
+    let mut names = BTreeMap::new();
+    let mut hashes = BTreeMap::new();
+    let mut keys = Vec::new();
+    for entry in entries {
+        let Some((key, name_span)) = read_key(problems, &path, entry) else {
+            continue;
+        };
+        if let Some(line) = names.insert(key.name.clone(), key.line) {
+            let message = format!("{} is the name of two keys", quoted(&key.name));
+            let hint = format!("the other is in line {line}");
+            problems.push(name_span, &path, message, Some(hint), Mask::OtherStrings);
+        }
+        if let Some(line) = hashes.insert(key.hash, key.line) {
+            let message = "two principals share one key".to_owned();
+            let hint = format!("the other is in line {line}; make a key for each");
+            problems.push(entry.span, &path, message, Some(hint), Mask::Everything);
+        }
+        keys.push(key);
+    }
+    keys
+}
+
+fn read_key(problems: &mut Problems<'_>, path: &str, entry: &Value<'_>) -> Option<(ApiKey, Span)> {
+    let Some(table) = entry.as_table() else {
+        wrong_type(problems, path, entry, "a table");
+        return None;
+    };
+    let mut section = Section::new(table, path, entry.span);
+    let name = section.string(problems, "name");
+    let kind = choice(
+        problems,
+        &mut section,
+        "kind",
+        &[
+            ("user", PrincipalKind::User),
+            ("agent", PrincipalKind::Agent),
+            ("workload", PrincipalKind::Workload),
+        ],
+    );
+    let hash = read_hash(problems, &mut section);
+    let groups = read_names(problems, &mut section, "groups");
+    let roles = read_names(problems, &mut section, "roles");
+    if name.is_none() && table.get("name").is_none() {
+        let message = format!("`{path}` has no `name`");
+        problems.push(entry.span, path, message, None, Mask::Everything);
+    }
+    section.finish(problems);
+    let (name, span) = name?;
+    is_valid_name(problems, &format!("{path}.name"), name, span).then_some(())?;
+    let key = ApiKey {
+        name: name.to_owned(),
+        kind: kind.unwrap_or_default(),
+        hash: hash?,
+        groups,
+        roles,
+        line: problems.line(entry.span.start),
+    };
+    Some((key, span))
+}
+
+/// `sha256:` and 64 hexadecimal digits. Anything else may be the key itself, so it is not shown.
+fn read_hash(problems: &mut Problems<'_>, section: &mut Section<'_, '_>) -> Option<KeyHash> {
+    let value = section.value("hash");
+    let hash = value
+        .and_then(Value::as_str)
+        .and_then(|text| text.strip_prefix("sha256:"))
+        .and_then(decode_hex);
+    if hash.is_none() {
+        let key = section.key("hash");
+        let message = match value {
+            Some(_) => format!("`{key}` is no SHA-256 hash"),
+            None => format!("`{key}` is missing"),
+        };
+        let hint = "write `sha256:` and the 64 hexadecimal digits of the key's SHA-256, never the key itself";
+        problems.push(
+            section.span_of("hash"),
+            &key,
+            message,
+            Some(hint.to_owned()),
+            Mask::Everything,
+        );
+    }
+    hash
+}
+
+fn decode_hex(text: &str) -> Option<KeyHash> {
+    let mut hash = [0; 32];
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
+        return None;
+    };
+    if pairs.len() != hash.len() {
+        return None;
+    }
+    for (byte, [high, low]) in hash.iter_mut().zip(pairs) {
+        let high = char::from(*high).to_digit(16)?;
+        let low = char::from(*low).to_digit(16)?;
+        *byte = u8::try_from(high * 16 + low).ok()?;
+    }
+    Some(hash)
+}
+
+fn read_names(
+    problems: &mut Problems<'_>,
+    section: &mut Section<'_, '_>,
+    name: &'static str,
+) -> Vec<String> {
+    let key = section.key(name);
+    let names = section.strings(problems, name).unwrap_or_default();
+    names
+        .into_iter()
+        .filter(|(name, span)| is_valid_name(problems, &key, name, *span))
+        .map(|(name, _)| name)
+        .collect()
+}
+
+/// A name of a principal, group or role stands in policies and in the audit trail, so it is short
+/// and printable.
+fn is_valid_name(problems: &mut Problems<'_>, key: &str, name: &str, span: Span) -> bool {
+    let is_valid =
+        (1..=128).contains(&name.len()) && name.trim() == name && !name.contains(char::is_control);
+    if !is_valid {
+        let message = format!("`{key}` is no name");
+        let hint = "a name has 1 to 128 bytes, no control characters and no space at its ends";
+        problems.push(
+            span,
+            key,
+            message,
+            Some(hint.to_owned()),
+            Mask::OtherStrings,
+        );
+    }
+    is_valid
+}
+
+#[cfg(test)]
+mod tests;

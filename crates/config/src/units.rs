@@ -1,0 +1,54 @@
+//! Durations and sizes as people write them.
+
+use std::time::Duration;
+
+const DAY: u64 = 24 * 60 * 60 * 1000;
+
+/// `"500ms"`, `"30s"`, `"5m"`, `"2h"`: above zero, at most a day.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    let (number, unit) = split(text)?;
+    let milliseconds = number.checked_mul(match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60 * 1000,
+        "h" => 60 * 60 * 1000,
+        _ => return None,
+    })?;
+    (1..=DAY)
+        .contains(&milliseconds)
+        .then(|| Duration::from_millis(milliseconds))
+}
+
+/// `"512B"`, `"64KiB"`, `"4MiB"`, `"1GiB"`, in bytes. `MB` and its kin are refused, since people
+/// differ about what they mean.
+pub(crate) fn size(text: &str) -> Option<usize> {
+    let (number, unit) = split(text)?;
+    let bytes = number.checked_mul(match unit {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    })?;
+    usize::try_from(bytes).ok()
+}
+
+/// A size in the largest unit that divides it.
+pub(crate) fn show_size(bytes: usize) -> String {
+    for (unit, shift) in [("GiB", 30), ("MiB", 20), ("KiB", 10)] {
+        let one = 1usize << shift;
+        if bytes >= one && bytes.is_multiple_of(one) {
+            return format!("{}{unit}", bytes / one);
+        }
+    }
+    format!("{bytes}B")
+}
+
+fn split(text: &str) -> Option<(u64, &str)> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    Some((number.parse().ok()?, unit))
+}
+
+#[cfg(test)]
+mod tests;
