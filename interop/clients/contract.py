@@ -63,11 +63,19 @@ async def step(operation: str, action: Awaitable[Any]) -> Any:
     """Runs one operation, naming it in the error."""
     try:
         return await action
-    except Exception as error:
+    except Exception as wrapped:
+        error = innermost(wrapped)
         # Both SDKs carry a JSON-RPC error as `.error` with code and message.
         detail = getattr(error, "error", None)
         code = f" {detail.code}" if detail is not None else ""
-        raise Failed(f"{operation}:{code} {error or type(error).__name__}") from error
+        raise Failed(f"{operation}:{code} {error or type(error).__name__}") from wrapped
+
+
+def innermost(error: BaseException) -> BaseException:
+    """Task groups wrap what went wrong, often twice; the wrapping tells nobody anything."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def every_page(operation: str, key: str, cursor_name: str, request: Callable[..., Awaitable[Any]]) -> list[Any]:
@@ -93,15 +101,9 @@ def main(client: str, session: Callable[[Plan, dict[str, Any]], Awaitable[None]]
     report: dict[str, Any] = {"client": client, "version": version("mcp")}
     try:
         asyncio.run(asyncio.wait_for(session(todo, report), todo.timeout))
-    except BaseException as error:
-        for cause in causes(error):
-            print(cause, file=sys.stderr)
+    except BaseException as wrapped:
+        error = innermost(wrapped)
+        line = str(error) if isinstance(error, Failed) else f"{client}: {type(error).__name__} {error}"
+        print(line.rstrip(), file=sys.stderr)
         sys.exit(1)
     print(json.dumps(report, ensure_ascii=False))
-
-
-def causes(error: BaseException) -> list[str]:
-    """Task groups wrap what went wrong; the wrapping tells nobody anything."""
-    if isinstance(error, BaseExceptionGroup):
-        return [line for inner in error.exceptions for line in causes(inner)]
-    return [str(error) if isinstance(error, Failed) else f"connect: {type(error).__name__}: {error}"]

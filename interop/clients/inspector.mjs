@@ -1,7 +1,6 @@
 // The Inspector's command-line client, run once per operation as its README tells. It wants
 // Node 22.19 or later; the lock file carries one for Linux on x86-64, so that an older Node on
-// the machine is enough there. The Inspector does not print the protocol version it negotiated,
-// so `protocolVersion` is null.
+// the machine is enough there.
 
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -27,7 +26,7 @@ await main("inspector", version, async (plan) => {
 });
 
 async function operations(plan, inspector) {
-  const report = { protocolVersion: null };
+  const report = { protocolVersion: (await inspector("initialize")).protocolVersion };
   report.tools = (await inspector("tools/list")).tools.map((tool) => tool.name);
   if (plan.call) {
     report.call = await inspector(
