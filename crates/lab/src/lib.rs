@@ -1,1 +1,12 @@
-//! Opponents and neighbours: research-assistant servers, a hostile server, a gullible host.
+//! Opponents and neighbours of the gateway: the research assistant's servers, hostile servers, a gullible host, and
+//! the story that plays them against each other with and without Portcullis.
+//!
+//! Nothing in here is protected or trusted: the host obeys what it reads, the hostile servers lie, and the client and
+//! the raw servers share no code with the gateway's own wire, so that a mistake there cannot hide itself.
+
+pub mod conceal;
+pub mod host;
+pub mod servers;
+pub mod story;
+
+pub use servers::{LabError, ServerKind, serve};
