@@ -1,1 +1,23 @@
 //! Durable state behind domain traits: audit trail, definition registry, sessions.
+//!
+//! The gateway speaks to [`AuditStore`], [`RegistryStore`] and [`SessionStore`] and does
+//! not know which database stands behind them. [`Sqlite`] implements all three over one
+//! file. What a trait promises is tested once, against any implementation, in
+//! `tests/it/contract`.
+//!
+//! Times are unix microseconds, given by the caller.
+
+mod audit;
+mod error;
+mod registry;
+mod sessions;
+mod sqlite;
+
+pub use audit::{AuditEntry, AuditFilter, AuditRecord, AuditStore, Closed, Opened};
+pub use error::StoreError;
+pub use registry::{
+    Decided, Decision, DefinitionKey, DefinitionRecord, Observation, RegistryStore, State,
+    UnknownState,
+};
+pub use sessions::SessionStore;
+pub use sqlite::Sqlite;

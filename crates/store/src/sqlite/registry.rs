@@ -1,0 +1,332 @@
+//! The definition registry in SQLite.
+
+use async_trait::async_trait;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::rows::Columns;
+use super::{Sqlite, failure};
+use crate::{
+    Decided, Decision, DefinitionKey, DefinitionRecord, Observation, RegistryStore, State,
+    StoreError,
+};
+
+/// The last sight of a known version is written at most this often.
+const LAST_SEEN_STEP_US: i64 = 60_000_000;
+
+#[async_trait]
+impl RegistryStore for Sqlite {
+    async fn load(&self) -> Result<Vec<DefinitionRecord>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM definition_version
+            ORDER BY server, kind, name, first_seen_us, hash",
+        )
+        .fetch_all(&self.readers)
+        .await
+        .map_err(failure::translate)?;
+        rows.iter().map(record).collect()
+    }
+
+    async fn observe(&self, seen: &[Observation], at_us: i64) -> Result<(), StoreError> {
+        if seen.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.begin().await?;
+        let mut grown = false;
+        for observation in seen {
+            match insert_version(&mut transaction, observation, at_us).await? {
+                Some(state) => {
+                    let first = Change {
+                        by: None,
+                        from: None,
+                        to: state,
+                        at_us,
+                        note: None,
+                    };
+                    append_history(&mut transaction, &observation.key, &observation.hash, first)
+                        .await?;
+                    grown = true;
+                }
+                None => touch_version(&mut transaction, observation, at_us).await?,
+            }
+        }
+        if grown {
+            next_generation(&mut transaction).await?;
+        }
+        transaction.commit().await.map_err(failure::translate)
+    }
+
+    async fn decide(
+        &self,
+        key: &DefinitionKey,
+        hash: &str,
+        state: State,
+        by: &str,
+        at_us: i64,
+        note: Option<&str>,
+    ) -> Result<Decided, StoreError> {
+        let mut transaction = self.begin().await?;
+        let previous = state_of(&mut transaction, key, hash)
+            .await?
+            .ok_or(StoreError::UnknownDefinition)?;
+        let mut withdrawn = None;
+        if state == State::Approved {
+            withdrawn = approved_beside(&mut transaction, key, hash).await?;
+            if let Some(other) = &withdrawn {
+                let change = Change {
+                    from: Some(State::Approved),
+                    to: State::Withdrawn,
+                    by: Some(by),
+                    at_us,
+                    note,
+                };
+                set_state(&mut transaction, key, other, change).await?;
+            }
+        }
+        let change = Change {
+            from: Some(previous),
+            to: state,
+            by: Some(by),
+            at_us,
+            note,
+        };
+        set_state(&mut transaction, key, hash, change).await?;
+        let generation = next_generation(&mut transaction).await?;
+        transaction.commit().await.map_err(failure::translate)?;
+        Ok(Decided {
+            previous,
+            withdrawn,
+            generation,
+        })
+    }
+
+    async fn history(&self, key: &DefinitionKey) -> Result<Vec<Decision>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM definition_history
+            WHERE server = ? AND kind = ? AND name = ? ORDER BY seq",
+        )
+        .bind(key.server.as_str())
+        .bind(key.kind.as_str())
+        .bind(key.name.as_str())
+        .fetch_all(&self.readers)
+        .await
+        .map_err(failure::translate)?;
+        rows.iter().map(decision).collect()
+    }
+
+    async fn generation(&self) -> Result<i64, StoreError> {
+        sqlx::query_scalar("SELECT generation FROM definition_generation")
+            .fetch_one(&self.readers)
+            .await
+            .map_err(failure::translate)
+    }
+}
+
+/// One step in a version's life.
+#[derive(Clone, Copy)]
+struct Change<'a> {
+    from: Option<State>,
+    to: State,
+    by: Option<&'a str>,
+    at_us: i64,
+    note: Option<&'a str>,
+}
+
+/// Stores a version that is new; returns the state it got, `None` for a known version.
+async fn insert_version(
+    connection: &mut SqliteConnection,
+    observation: &Observation,
+    at_us: i64,
+) -> Result<Option<State>, StoreError> {
+    let Observation {
+        key,
+        hash,
+        text,
+        state,
+        findings,
+    } = observation;
+    let approved_other = match state {
+        State::Approved => approved_beside(&mut *connection, key, hash).await?,
+        _ => None,
+    };
+    let state = if approved_other.is_some() {
+        State::Quarantined
+    } else {
+        *state
+    };
+    let inserted = sqlx::query(
+        "INSERT INTO definition_version
+            (server, kind, name, hash, text, state, first_seen_us, last_seen_us, findings)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (server, kind, name, hash) DO NOTHING",
+    )
+    .bind(key.server.as_str())
+    .bind(key.kind.as_str())
+    .bind(key.name.as_str())
+    .bind(hash.as_str())
+    .bind(text.as_str())
+    .bind(state.as_str())
+    .bind(at_us)
+    .bind(at_us)
+    .bind(findings.to_string())
+    .execute(connection)
+    .await
+    .map_err(failure::translate)?;
+    Ok((inserted.rows_affected() == 1).then_some(state))
+}
+
+async fn touch_version(
+    connection: &mut SqliteConnection,
+    observation: &Observation,
+    at_us: i64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE definition_version SET last_seen_us = ?
+        WHERE server = ? AND kind = ? AND name = ? AND hash = ? AND last_seen_us <= ?",
+    )
+    .bind(at_us)
+    .bind(observation.key.server.as_str())
+    .bind(observation.key.kind.as_str())
+    .bind(observation.key.name.as_str())
+    .bind(observation.hash.as_str())
+    .bind(at_us.saturating_sub(LAST_SEEN_STEP_US))
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(failure::translate)
+}
+
+async fn state_of(
+    connection: &mut SqliteConnection,
+    key: &DefinitionKey,
+    hash: &str,
+) -> Result<Option<State>, StoreError> {
+    let row = sqlx::query(
+        "SELECT state FROM definition_version
+        WHERE server = ? AND kind = ? AND name = ? AND hash = ?",
+    )
+    .bind(key.server.as_str())
+    .bind(key.kind.as_str())
+    .bind(key.name.as_str())
+    .bind(hash)
+    .fetch_optional(connection)
+    .await
+    .map_err(failure::translate)?;
+    row.map(|row| Columns(&row).state("state")).transpose()
+}
+
+/// The hash of the approved version of `key`, if that is another than `hash`.
+async fn approved_beside(
+    connection: &mut SqliteConnection,
+    key: &DefinitionKey,
+    hash: &str,
+) -> Result<Option<String>, StoreError> {
+    sqlx::query_scalar(
+        "SELECT hash FROM definition_version
+        WHERE server = ? AND kind = ? AND name = ? AND hash <> ? AND state = 'approved'",
+    )
+    .bind(key.server.as_str())
+    .bind(key.kind.as_str())
+    .bind(key.name.as_str())
+    .bind(hash)
+    .fetch_optional(connection)
+    .await
+    .map_err(failure::translate)
+}
+
+async fn set_state(
+    connection: &mut SqliteConnection,
+    key: &DefinitionKey,
+    hash: &str,
+    change: Change<'_>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE definition_version
+        SET state = ?, decided_by = ?, decided_at_us = ?, note = ?
+        WHERE server = ? AND kind = ? AND name = ? AND hash = ?",
+    )
+    .bind(change.to.as_str())
+    .bind(change.by)
+    .bind(change.at_us)
+    .bind(change.note)
+    .bind(key.server.as_str())
+    .bind(key.kind.as_str())
+    .bind(key.name.as_str())
+    .bind(hash)
+    .execute(&mut *connection)
+    .await
+    .map_err(failure::translate)?;
+    append_history(connection, key, hash, change).await
+}
+
+async fn append_history(
+    connection: &mut SqliteConnection,
+    key: &DefinitionKey,
+    hash: &str,
+    change: Change<'_>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO definition_history
+            (server, kind, name, hash, state_before, state_after, decided_by, at_us, note)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(key.server.as_str())
+    .bind(key.kind.as_str())
+    .bind(key.name.as_str())
+    .bind(hash)
+    .bind(change.from.map(State::as_str))
+    .bind(change.to.as_str())
+    .bind(change.by)
+    .bind(change.at_us)
+    .bind(change.note)
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(failure::translate)
+}
+
+async fn next_generation(connection: &mut SqliteConnection) -> Result<i64, StoreError> {
+    sqlx::query_scalar(
+        "UPDATE definition_generation SET generation = generation + 1 RETURNING generation",
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(failure::translate)
+}
+
+fn record(row: &SqliteRow) -> Result<DefinitionRecord, StoreError> {
+    let row = Columns(row);
+    Ok(DefinitionRecord {
+        key: key(&row)?,
+        hash: row.read("hash")?,
+        text: row.read("text")?,
+        state: row.state("state")?,
+        first_seen_us: row.read("first_seen_us")?,
+        last_seen_us: row.read("last_seen_us")?,
+        decided_by: row.read("decided_by")?,
+        decided_at_us: row.read("decided_at_us")?,
+        findings: row.json("findings")?,
+        note: row.read("note")?,
+    })
+}
+
+fn decision(row: &SqliteRow) -> Result<Decision, StoreError> {
+    let row = Columns(row);
+    Ok(Decision {
+        seq: row.read("seq")?,
+        key: key(&row)?,
+        hash: row.read("hash")?,
+        from: row.optional_state("state_before")?,
+        to: row.state("state_after")?,
+        by: row.read("decided_by")?,
+        at_us: row.read("at_us")?,
+        note: row.read("note")?,
+    })
+}
+
+fn key(row: &Columns<'_>) -> Result<DefinitionKey, StoreError> {
+    Ok(DefinitionKey {
+        server: row.read("server")?,
+        kind: row.read("kind")?,
+        name: row.read("name")?,
+    })
+}

@@ -1,0 +1,18 @@
+//! The store through its public interface.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod contract;
+mod crash;
+mod file;
+mod migrations;
+mod processes;
+mod sqlite;
+mod volume;
