@@ -31,10 +31,11 @@ pub use policies::PoliciesConfig;
 pub use problem::Problem;
 pub use profile::{Profile, ProfileServer};
 pub use registry::{Registry, RegistryMode};
-pub use secret::SecretRef;
-pub use server::{EraChoice, Isolation, Server, Transport};
+pub use secret::{SecretRef, is_variable_name};
+pub use server::{EraChoice, Isolation, Server, Transport, check_header};
 pub use shield::{ArgumentAction, DefinitionAction, ResultAction, Shield};
 pub use store::StoreLocation;
+pub use url::{UrlFault, check_url};
 
 /// The commented default configuration file.
 ///

@@ -83,8 +83,9 @@ fn parse(text: &str) -> Result<SecretRef, Fault> {
     }
 }
 
-/// IEEE Std 1003.1, 8.1: letters, digits and underscore, no digit first.
-pub(crate) fn is_variable_name(name: &str) -> bool {
+/// Whether `env:NAME` may hold this name. IEEE Std 1003.1, 8.1: letters, digits and underscore, no
+/// digit first.
+pub fn is_variable_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes
         .next()

@@ -347,8 +347,11 @@ const RESERVED_HEADERS: &[&str] = &[
     "upgrade",
 ];
 
-/// Whether `[servers.NAME.headers]` may set a header of this name.
-pub(crate) fn check_header(name: &str) -> Result<(), &'static str> {
+/// Whether `[servers.NAME]` may set a header of this name.
+///
+/// # Errors
+/// Why not: a fragment that follows the name.
+pub fn check_header(name: &str) -> Result<(), &'static str> {
     let lower = name.to_ascii_lowercase();
     if HeaderName::from_bytes(lower.as_bytes()).is_err() {
         return Err("is no header name");

@@ -6,16 +6,22 @@ use http::Uri;
 
 /// Why a URL is refused. The texts never hold the URL, which may carry a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum UrlFault {
+pub enum UrlFault {
+    /// Not an absolute URL.
     Malformed,
+    /// Neither `https` nor `http`.
     Scheme,
+    /// A user name or password in it.
     Credentials,
+    /// `http` to an address that is not loopback.
     PlainHttp,
+    /// A fragment, which is never sent.
     Fragment,
 }
 
 impl UrlFault {
-    pub(crate) fn message(self) -> &'static str {
+    /// A fragment that follows the name of the key or server.
+    pub fn message(self) -> &'static str {
         match self {
             Self::Malformed => "is no absolute URL",
             Self::Scheme => "has a scheme that is neither https nor http",
@@ -25,7 +31,8 @@ impl UrlFault {
         }
     }
 
-    pub(crate) fn hint(self) -> &'static str {
+    /// What to write instead.
+    pub fn hint(self) -> &'static str {
         match self {
             Self::Malformed | Self::Scheme => "write `https://HOST/PATH`",
             Self::Credentials => {
@@ -37,7 +44,15 @@ impl UrlFault {
     }
 }
 
-/// Checks an absolute `https` URL, or `http` to a loopback address, without credentials.
+/// Whether `[servers.NAME]` may have this `url`: absolute, `https` (or `http` to a loopback
+/// address), without credentials and fragment.
+///
+/// # Errors
+/// Why not.
+pub fn check_url(text: &str) -> Result<(), UrlFault> {
+    check(text).map(|_| ())
+}
+
 pub(crate) fn check(text: &str) -> Result<Uri, UrlFault> {
     if text.contains('#') {
         return Err(UrlFault::Fragment);
