@@ -79,5 +79,6 @@ async fn every_filter_has_its_index() {
     check(|f| f.outcome = Some("x".into()), "audit_record_outcome").await;
     check(|f| f.reason = Some("x".into()), "audit_record_reason").await;
     check(|f| f.since_us = Some(1), "audit_record_at_us").await;
+    check(|f| f.until_us = Some(1), "audit_record_at_us").await;
     check(|f| f.after_seq = Some(1), "PRIMARY KEY").await;
 }
