@@ -1,0 +1,207 @@
+//! One life of a connection to a server.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use portcullis_mcp::{Era, Method, ProtocolVersion, message};
+use tokio::task::AbortHandle;
+
+use crate::handshake::Agreement;
+use crate::http::HttpLink;
+use crate::lifeline::End;
+use crate::list_changes::ListChanges;
+use crate::outgoing::Call;
+use crate::peer::{Discards, Peer};
+use crate::stdio::{Registration, StdioLink};
+use crate::{Exchange, UpstreamError, subscription};
+
+/// A server that completed the handshake. It lives until the process ends, the session ends or
+/// the gateway shuts it down; [`crate::Upstream`] then opens another one.
+#[derive(Debug)]
+pub struct Connection {
+    peer: Arc<Peer>,
+    link: Arc<Link>,
+    agreement: Agreement,
+    request_timeout: Duration,
+    background: AbortHandle,
+    opened: Instant,
+}
+
+/// A request of a caller, as the gateway judged it.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The method.
+    pub method: Method,
+    /// A checked JSON object. Its `_meta` holds no era metadata and no progress token.
+    pub params: &'a str,
+    /// What `Mcp-Name` must say in the modern era: the tool or prompt name or the URI.
+    pub name: Option<&'a str>,
+    /// Whether the caller wants progress; the token is ours.
+    pub progress: bool,
+    /// The least log level that the caller wants, in the modern era.
+    pub log_level: Option<&'a str>,
+}
+
+/// The way to the server.
+#[derive(Debug)]
+pub(crate) enum Link {
+    Stdio(StdioLink),
+    Http(HttpLink),
+}
+
+impl Connection {
+    /// Takes a link on which the handshake is done and starts to watch for list changes.
+    pub(crate) fn new(
+        peer: Arc<Peer>,
+        link: Link,
+        agreement: Agreement,
+        request_timeout: Duration,
+    ) -> Self {
+        let link = Arc::new(link);
+        let watching = subscription::watch_lists(&peer, &link, &agreement);
+        Self {
+            peer,
+            link,
+            agreement,
+            request_timeout,
+            background: tokio::spawn(watching).abort_handle(),
+            opened: Instant::now(),
+        }
+    }
+
+    /// The era that was agreed on.
+    pub fn era(&self) -> Era {
+        self.agreement.version.era()
+    }
+
+    /// The version that was agreed on.
+    pub fn version(&self) -> ProtocolVersion {
+        self.agreement.version
+    }
+
+    /// The server's capabilities: a raw JSON object, as sent.
+    pub fn capabilities(&self) -> &str {
+        &self.agreement.capabilities
+    }
+
+    /// What the server says it is: a raw JSON object, as sent. Not verified by anything.
+    pub fn server_info(&self) -> Option<&str> {
+        self.agreement.server_info.as_deref()
+    }
+
+    /// The server's instructions to a model, decoded. Untrusted text.
+    pub fn instructions(&self) -> Option<&str> {
+        self.agreement.instructions.as_deref()
+    }
+
+    /// Sends a request under our own id and, when wanted, our own progress token.
+    ///
+    /// # Errors
+    /// When the request did not reach the server, or the server refused it before any message.
+    pub async fn request(&self, request: Request<'_>) -> Result<Exchange, UpstreamError> {
+        self.living()?;
+        let call = Call {
+            version: Some(self.agreement.version),
+            method: request.method,
+            params: request.params,
+            name: request.name,
+            progress: request.progress,
+            log_level: request.log_level,
+        };
+        let deadline = Instant::now() + self.request_timeout;
+        self.link
+            .send(&call, Some(deadline), Registration::Caller)
+            .await
+    }
+
+    /// Sends a notification. `params` is a checked JSON object.
+    ///
+    /// # Errors
+    /// When it could not be handed to the server.
+    pub async fn notify(&self, method: Method, params: Option<&str>) -> Result<(), UpstreamError> {
+        self.living()?;
+        self.link.notify(method, params).await
+    }
+
+    /// The counters of list changes.
+    pub fn list_changes(&self) -> ListChanges {
+        self.peer.changes.subscribe()
+    }
+
+    /// What the server sent that went nowhere.
+    pub fn discards(&self) -> Discards {
+        self.peer.discards.read()
+    }
+
+    /// Whether requests can still be sent.
+    pub fn is_alive(&self) -> bool {
+        self.peer.lifeline.is_alive()
+    }
+
+    /// Completes when the connection has ended.
+    pub fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.peer.lifeline.closed()
+    }
+
+    /// Ends the connection and waits until nothing of it is left.
+    pub(crate) async fn shutdown(&self) {
+        self.background.abort();
+        match self.link.as_ref() {
+            Link::Stdio(link) => {
+                link.stop();
+                self.closed().await;
+            }
+            Link::Http(link) => link.shutdown().await,
+        }
+    }
+
+    /// How it ended, and how long it had lived by then.
+    pub(crate) fn ended(&self) -> Option<(End, Duration)> {
+        let end = self.peer.lifeline.ended()?;
+        let lived = end.at.saturating_duration_since(self.opened);
+        Some((end, lived))
+    }
+
+    fn living(&self) -> Result<(), UpstreamError> {
+        match self.peer.lifeline.ended() {
+            Some(end) => Err(end.cause),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.background.abort();
+        match self.link.as_ref() {
+            Link::Stdio(link) => link.stop(),
+            Link::Http(link) => link.stop(),
+        }
+    }
+}
+
+impl Link {
+    pub(crate) async fn send(
+        &self,
+        call: &Call<'_>,
+        deadline: Option<Instant>,
+        registration: Registration,
+    ) -> Result<Exchange, UpstreamError> {
+        match self {
+            Self::Stdio(link) => Ok(link.send(call, deadline, registration).await?.into()),
+            Self::Http(link) => Ok(link.send(call, deadline).await?.into()),
+        }
+    }
+
+    pub(crate) async fn notify(
+        &self,
+        method: Method,
+        params: Option<&str>,
+    ) -> Result<(), UpstreamError> {
+        let text = message::notification(method.as_str(), params);
+        match self {
+            Self::Stdio(link) => link.write(text).await,
+            Self::Http(link) => link.post(text).await,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+use super::*;
+
+fn parse(text: &str) -> Message {
+    Message::parse(text.as_bytes().to_vec(), &Limits::default()).unwrap()
+}
+
+#[test]
+fn only_plain_decimal_tokens_are_our_ids() {
+    let check = |token, expected| assert_eq!(own_id(token), expected, "{token}");
+    check("7", Some(7));
+    check("18446744073709551615", Some(u64::MAX));
+    check("18446744073709551616", None);
+    check("07", None);
+    check("+7", None);
+    check("7.0", None);
+    check("7e0", None);
+    check("\"7\"", None);
+    check("-7", None);
+}
+
+#[test]
+fn only_ping_is_offered() {
+    let answered = |text| answer(&parse(text)).unwrap();
+    let (pong, refused) = answered(r#"{"jsonrpc":"2.0","id":"p-1","method":"ping"}"#);
+    assert!(!refused);
+    let pong = parse(&pong);
+    assert_eq!((pong.id(), pong.result()), (Some("\"p-1\""), Some("{}")));
+    for method in ["sampling/createMessage", "elicitation/create", "roots/list", "x/y"] {
+        let (text, refused) =
+            answered(&format!(r#"{{"jsonrpc":"2.0","id":1.0,"method":"{method}","params":{{}}}}"#));
+        assert!(refused, "{method}");
+        let message = parse(&text);
+        assert_eq!(message.id(), Some("1.0"), "{method}");
+        assert_eq!(message.error().unwrap().code, -32601, "{method}");
+    }
+}
+
+#[test]
+fn notices_are_told_apart() {
+    let check = |method: &str, params: &str, expected| {
+        let text = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#);
+        assert_eq!(notice(&parse(&text)), expected, "{text}");
+    };
+    let progress = "notifications/progress";
+    check(progress, r#"{"progressToken":4,"progress":1}"#, Notice::Progress(4));
+    check(progress, r#"{"progressToken":"4","progress":1}"#, Notice::Other);
+    check(progress, r#"{"progress":1}"#, Notice::Other);
+    check("notifications/message", r#"{"level":"info","data":1}"#, Notice::Log);
+    check("notifications/cancelled", r#"{"requestId":3}"#, Notice::Cancelled(3));
+    check(
+        "notifications/tools/list_changed",
+        "{}",
+        Notice::ListChanged(Method::ToolsListChanged),
+    );
+    check("notifications/vendor", "{}", Notice::Other);
+    check("notifications/resources/updated", r#"{"uri":"a:b"}"#, Notice::Other);
+}
+
+#[test]
+fn a_refused_answer_still_names_its_request() {
+    let check = |text: &str, expected| assert_eq!(id_of_refused(text.as_bytes()), expected, "{text}");
+    check(r#"{"jsonrpc":"2.0","id":5,"result":{"a":1,"a":2}}"#, Some(5));
+    check(r#"{"id":5,"result":{},"error":{"code":1}}"#, Some(5));
+    check(r#"{"id":5,"method":"ping","a":1,"a":2}"#, None);
+    check(r#"{"id":5,"id":6,"result":{}}"#, None);
+    check(r#"{"id":"5","result":{}}"#, None);
+    check(r#"{"id":5,"result":"#, None);
+    check("banner", None);
+}
+
+#[test]
+fn batches_are_read_only_where_they_exist() {
+    let text = br#" [{"jsonrpc":"2.0","method":"a"},{"jsonrpc":"2.0","id":1,"result":{}}]"#.to_vec();
+    let limits = Limits::default();
+    assert_eq!(messages(text.clone(), &limits, true).unwrap().len(), 2);
+    assert!(messages(text, &limits, false).is_err());
+    let single = br#"{"jsonrpc":"2.0","method":"a"}"#.to_vec();
+    assert_eq!(messages(single, &limits, true).unwrap().len(), 1);
+}

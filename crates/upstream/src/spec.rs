@@ -1,0 +1,94 @@
+//! What is configured about one server.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::{HeaderName, Uri};
+use portcullis_mcp::json::Limits;
+use secrecy::SecretString;
+
+/// One registered server: how to reach it and how long to wait for it.
+#[derive(Clone)]
+pub struct Spec {
+    /// The configured server name; it labels log lines and nothing else.
+    pub name: String,
+    /// How the server is reached.
+    pub transport: Transport,
+    /// Which protocol era to speak.
+    pub era: EraChoice,
+    /// The longest that spawning, connecting and the handshake may take together.
+    pub startup_timeout: Duration,
+    /// The longest that one request may take, from sending to its answer. Progress does not
+    /// extend it: a server cannot keep a request open by reporting progress.
+    pub request_timeout: Duration,
+    /// The largest and deepest message accepted from the server.
+    pub limits: Limits,
+}
+
+/// How a server is reached.
+#[derive(Clone)]
+pub enum Transport {
+    /// A child process that speaks newline-delimited JSON on its standard streams.
+    Stdio {
+        /// The program, looked up in `PATH` when it holds no slash.
+        command: String,
+        /// Its arguments.
+        args: Vec<String>,
+        /// Variables added to the small environment that every child gets.
+        env: Vec<(String, SecretString)>,
+        /// The working directory; the gateway's own when absent.
+        cwd: Option<PathBuf>,
+    },
+    /// A Streamable HTTP endpoint.
+    Http {
+        /// The endpoint. User information in it is not sent.
+        url: Uri,
+        /// Headers added to every request, for instance the server's own credential. They
+        /// cannot replace the headers that the protocol or HTTP framing needs.
+        headers: Vec<(HeaderName, SecretString)>,
+    },
+}
+
+/// Which protocol era to speak with a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EraChoice {
+    /// Probe with `server/discover`, fall back to `initialize`.
+    #[default]
+    Auto,
+    /// `server/discover` only.
+    Modern,
+    /// `initialize` only; saves a silent legacy server the probe's timeout.
+    Legacy,
+}
+
+// === impl Debug ===
+// Arguments, variable values, header values and URL queries may hold credentials.
+
+impl fmt::Debug for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spec")
+            .field("name", &self.name)
+            .field("transport", &self.transport)
+            .field("era", &self.era)
+            .field("startup_timeout", &self.startup_timeout)
+            .field("request_timeout", &self.request_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdio { command, .. } => f
+                .debug_struct("Stdio")
+                .field("command", command)
+                .finish_non_exhaustive(),
+            Self::Http { url, .. } => f
+                .debug_struct("Http")
+                .field("host", &url.host())
+                .field("port", &url.port_u16())
+                .finish_non_exhaustive(),
+        }
+    }
+}

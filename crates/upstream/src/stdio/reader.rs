@@ -1,0 +1,146 @@
+//! From a child's output to the exchanges that wait.
+
+use std::sync::Arc;
+
+use portcullis_mcp::framing::{FrameError, LineDecoder};
+use portcullis_mcp::{Kind, Message};
+use tokio::io::AsyncReadExt;
+use tokio::process::ChildStdout;
+use tokio::sync::{mpsc, watch};
+
+use super::child::Stop;
+use super::pending::Pending;
+use crate::UpstreamError;
+use crate::incoming::{self, Notice};
+use crate::peer::Peer;
+
+const CHUNK: usize = 16 * 1024;
+/// So many useless lines in a row and the child is not an MCP server.
+const GARBAGE_LIMIT: u32 = 10;
+
+/// Reads until the child closes its output or has sent too much garbage.
+pub(crate) async fn read_lines(
+    mut stdout: ChildStdout,
+    peer: Arc<Peer>,
+    pending: Arc<Pending>,
+    replies: mpsc::WeakSender<String>,
+    stop: watch::Sender<Stop>,
+) {
+    let mut decoder = LineDecoder::new(peer.limits.max_bytes);
+    let mut chunk = vec![0; CHUNK];
+    let mut dispatch = Dispatch {
+        peer,
+        pending,
+        replies,
+    };
+    let mut garbage = 0;
+    loop {
+        let count = match stdout.read(&mut chunk).await {
+            Ok(0) | Err(_) => break,
+            Ok(count) => count,
+        };
+        decoder.feed(chunk.get(..count).unwrap_or_default());
+        while let Some(line) = decoder.next_line() {
+            garbage = if dispatch.line(line) { 0 } else { garbage + 1 };
+            if garbage >= GARBAGE_LIMIT {
+                dispatch.peer.warn("too many lines in a row that are no messages, killing the server");
+                Stop::Kill.ask(&stop);
+                return;
+            }
+        }
+    }
+    // A last line without a line break is a message all the same.
+    if let Some(line) = decoder.finish() {
+        dispatch.line(line);
+    }
+}
+
+struct Dispatch {
+    peer: Arc<Peer>,
+    pending: Arc<Pending>,
+    replies: mpsc::WeakSender<String>,
+}
+
+impl Dispatch {
+    /// Handles one line; `false` when it was garbage.
+    fn line(&mut self, line: Result<Vec<u8>, FrameError>) -> bool {
+        let bytes = match line {
+            Ok(bytes) => bytes,
+            Err(_) => {
+                self.oversize();
+                return false;
+            }
+        };
+        // The parser takes the bytes; only a refused line is looked at again, for its id.
+        let refused = bytes.clone();
+        match incoming::messages(bytes, &self.peer.limits, self.peer.sends_batches()) {
+            Ok(messages) => {
+                messages.into_iter().for_each(|message| self.message(message));
+                true
+            }
+            Err(error) => {
+                self.peer.malformed("dropped a line that is no valid message");
+                incoming::id_of_refused(&refused)
+                    .is_some_and(|id| self.pending.finish(id, Err(error.into())))
+            }
+        }
+    }
+
+    /// A line over the limit has no readable id. When one caller waits it was meant for it,
+    /// else each waits for its own timeout.
+    fn oversize(&self) {
+        self.peer.malformed("dropped a line over the size limit");
+        if let Some(id) = self.pending.only_caller() {
+            self.pending.finish(id, Err(UpstreamError::TooLarge));
+        }
+    }
+
+    fn message(&self, message: Message) {
+        match message.kind() {
+            Kind::Response | Kind::Error => {
+                let id = message.id().and_then(incoming::own_id);
+                if !id.is_some_and(|id| self.pending.finish(id, Ok(message))) {
+                    self.peer.discards.stray_answers.add();
+                }
+            }
+            Kind::Request => self.request(&message),
+            Kind::Notification => self.notification(message),
+        }
+    }
+
+    /// The modern era forbids requests of the server and responses of the client
+    /// (2026-07-28, basic/transports/stdio), so there is no answer.
+    fn request(&self, request: &Message) {
+        if self.peer.is_modern() {
+            self.peer.discards.requests.add();
+            return;
+        }
+        let Some((text, refused)) = incoming::answer(request) else {
+            return;
+        };
+        // A server that floods requests and does not read the answers gets no more of them.
+        let queued = self
+            .replies
+            .upgrade()
+            .is_some_and(|replies| replies.try_send(text).is_ok());
+        if refused || !queued {
+            self.peer.discards.requests.add();
+        }
+    }
+
+    fn notification(&self, notification: Message) {
+        let delivered = match incoming::notice(&notification) {
+            Notice::Progress(token) => self.pending.notify(token, notification),
+            Notice::Log => self
+                .pending
+                .only_caller()
+                .is_some_and(|id| self.pending.notify(id, notification)),
+            Notice::ListChanged(method) => self.peer.changes.count(method),
+            Notice::Cancelled(id) => self.pending.finish(id, Err(UpstreamError::Unanswered)),
+            Notice::Other => false,
+        };
+        if !delivered {
+            self.peer.discards.notifications.add();
+        }
+    }
+}
