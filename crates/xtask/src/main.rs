@@ -1,2 +1,76 @@
-//! Chores.
-fn main() {}
+//! Chores of the repository: `cargo xtask test`, `peers`, `generate` and `tidy`.
+
+mod generate;
+mod peers;
+mod step;
+mod test;
+mod tidy;
+mod tools;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What a chore ends with when it could not do its work; the text is for a person.
+type Outcome = Result<(), String>;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "Chores of the repository",
+    bin_name = "cargo xtask"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Write the reference pages in docs/reference from the code
+    Generate {
+        /// Write nothing; fail if a page is not what would be written
+        #[arg(long)]
+        check: bool,
+    },
+    /// Install the MCP servers and clients of interop/ at their locked versions
+    Peers,
+    /// Run every check in order; stop at the first that fails
+    Test {
+        /// Leave out what needs Node or Python: the interoperability tests
+        #[arg(long)]
+        fast: bool,
+    },
+    /// Check the rules of the house that no compiler checks
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let root = root();
+    let outcome = match Arguments::parse().chore {
+        Chore::Generate { check } => generate::run(&root, check),
+        Chore::Peers => tools::require(true).and_then(|()| peers::install(&root)),
+        Chore::Test { fast } => test::run(&root, fast),
+        Chore::Tidy => tidy::run(&root),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            let _ = writeln!(std::io::stderr(), "{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The root of the repository, two folders above this crate.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_path_buf()
+}
+
+/// Prints one line. A closed pipe is no reason to fail.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

@@ -1,0 +1,70 @@
+//! Everything that has to pass, in the order in which a failure is cheapest to find.
+
+use std::path::Path;
+
+use crate::step::{Progress, Step};
+use crate::{Outcome, generate, peers, say, tidy, tools};
+
+const STEPS: usize = 9;
+
+/// Runs every check; `fast` leaves out what needs Node or Python.
+///
+/// # Errors
+/// The first check that fails, with the command that repeats it.
+pub(crate) fn run(root: &Path, fast: bool) -> Outcome {
+    let mut progress = Progress::new(STEPS);
+    progress.step("programs on this machine", || tools::require(!fast))?;
+    if fast {
+        progress.skip("interoperability peers", "--fast");
+    } else {
+        progress.step("interoperability peers", || peers::install(root))?;
+    }
+    progress.step("tidiness", || tidy::run(root))?;
+    progress.step("formatting", || {
+        Step::new("cargo fmt --all --check").run(root)
+    })?;
+    progress.step("lints", || {
+        Step::new("cargo clippy --workspace --all-targets -- -D warnings").run(root)
+    })?;
+    if tools::has_subcommand("deny") {
+        progress.step("dependencies", || {
+            Step::new("cargo deny --all-features check").run(root)
+        })?;
+    } else {
+        progress.skip(
+            "dependencies",
+            "cargo-deny is not installed (cargo install --locked cargo-deny)",
+        );
+    }
+    // Tests and the reference pages run binaries of other crates, which no test build makes.
+    progress.step("build", || {
+        Step::new("cargo build --workspace --bins").run(root)
+    })?;
+    progress.step("tests", || tests(root, fast).run(root))?;
+    progress.step("reference pages", || generate::run(root, true))?;
+
+    let left_out = if fast {
+        ", without the interoperability tests"
+    } else {
+        ""
+    };
+    say(&format!(
+        "\nEverything passed in {}{left_out}.",
+        progress.elapsed()
+    ));
+    Ok(())
+}
+
+/// nextest where it is installed, for its timeouts and its report; cargo's own runner elsewhere.
+fn tests(root: &Path, fast: bool) -> Step {
+    let step = if tools::has_subcommand("nextest") {
+        Step::new("cargo nextest run --workspace --profile ci")
+    } else {
+        Step::new("cargo test --workspace --lib --bins --tests --examples --no-fail-fast")
+    };
+    if fast {
+        return step;
+    }
+    step.env("RUN_SLOW_TESTS", "1")
+        .env("PORTCULLIS_INTEROP", peers::folder(root))
+}
