@@ -1,10 +1,11 @@
 //! Reading policy files: parse all, validate all, report all.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use cedar_policy::{Authorizer, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 use miette::Diagnostic;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::entities::Vocabulary;
@@ -24,7 +25,7 @@ pub struct Source {
 }
 
 /// Something wrong or odd in a policy file, in words for the file's author.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// The name of the source.
     pub source: String,
@@ -36,6 +37,17 @@ pub struct Problem {
     pub message: String,
     /// What may help.
     pub help: Option<String>,
+}
+
+impl fmt::Display for Problem {
+    /// `file:line:column: message`, with what is known.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)?;
+        for number in [self.line, self.column].into_iter().flatten() {
+            write!(f, ":{number}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
 }
 
 /// A parsed policy and where it stands.
