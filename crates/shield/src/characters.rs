@@ -71,7 +71,11 @@ pub(crate) fn list(hits: &[&str]) -> String {
             None => counts.push((c, 1)),
         }
     }
-    let mut parts: Vec<String> = counts.iter().take(NAMED).map(|(c, n)| counted(*c, *n)).collect();
+    let mut parts: Vec<String> = counts
+        .iter()
+        .take(NAMED)
+        .map(|(c, n)| counted(*c, *n))
+        .collect();
     if let Some(more) = counts.len().checked_sub(NAMED).filter(|more| *more > 0) {
         parts.push(format!("{more} more"));
     }

@@ -67,5 +67,9 @@ fn byte(c: char) -> Option<u8> {
 
 fn printable(c: char) -> char {
     let hidden = c.is_control() || characters::may_be_hidden(c);
-    if hidden { char::REPLACEMENT_CHARACTER } else { c }
+    if hidden {
+        char::REPLACEMENT_CHARACTER
+    } else {
+        c
+    }
 }

@@ -20,12 +20,18 @@ pub(crate) fn hits(text: &str) -> Vec<Hit<'_>> {
     while let Some((before, rest)) = next(text, at) {
         let start = before.len();
         let first = rest.chars().next().map_or(1, char::len_utf8);
-        let found = DETECTORS.iter().find_map(|detector| Some((detector, (detector.at)(before, rest)?)));
+        let found = DETECTORS
+            .iter()
+            .find_map(|detector| Some((detector, (detector.at)(before, rest)?)));
         at = start
             + match found {
                 Some((detector, Match::Hit(length))) => {
                     let (text, _) = rest.split_at_checked(length).unwrap_or((rest, ""));
-                    hits.push(Hit { detector, start, text });
+                    hits.push(Hit {
+                        detector,
+                        start,
+                        text,
+                    });
                     length.max(first)
                 }
                 Some((_, Match::Fine(length))) => length.max(first),

@@ -50,7 +50,11 @@ impl Shield {
     pub fn screen<'a>(&self, direction: Direction, json: &'a str) -> Screening<'a> {
         let unchanged = |verdict, findings| {
             let text = Cow::Borrowed(json);
-            Screening { verdict, text, findings }
+            Screening {
+                verdict,
+                text,
+                findings,
+            }
         };
         if scan::is_plain_json(json) {
             return unchanged(Verdict::Allow, Vec::new());
@@ -85,7 +89,11 @@ impl Shield {
         if key_found && !is_strict(&text) {
             return unchanged(Verdict::Block, findings);
         }
-        Screening { verdict: Verdict::Redact, text, findings }
+        Screening {
+            verdict: Verdict::Redact,
+            text,
+            findings,
+        }
     }
 }
 
@@ -114,6 +122,9 @@ fn report(hits: &[Hit<'_>], span: Span, findings: &mut Vec<Finding>) {
 /// Whether the text is still JSON without duplicate keys. Size and depth were
 /// judged before and have not grown.
 fn is_strict(text: &str) -> bool {
-    let limits = Limits { max_bytes: usize::MAX, max_depth: usize::MAX };
+    let limits = Limits {
+        max_bytes: usize::MAX,
+        max_depth: usize::MAX,
+    };
     json::check(text.as_bytes(), &limits).is_ok()
 }

@@ -20,8 +20,13 @@ pub enum Verdict {
 
 impl Verdict {
     /// Every verdict, the mildest first.
-    pub const ALL: &[Verdict] =
-        &[Self::Allow, Self::Mark, Self::Redact, Self::Hold, Self::Block];
+    pub const ALL: &[Verdict] = &[
+        Self::Allow,
+        Self::Mark,
+        Self::Redact,
+        Self::Hold,
+        Self::Block,
+    ];
 
     /// The stable name, as configuration and audit entries write it.
     #[must_use]
@@ -38,7 +43,10 @@ impl Verdict {
     /// The verdict of this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|verdict| verdict.as_str() == name)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|verdict| verdict.as_str() == name)
     }
 }
 

@@ -105,7 +105,8 @@ fn introducer(rest: &str) -> Option<(Kind, &str)> {
 fn string(body: &str) -> Option<&str> {
     let end = body.find(|c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))?;
     let (_, rest) = body.split_at_checked(end)?;
-    rest.strip_prefix("\u{1B}\\").or_else(|| rest.strip_prefix([BEL, STRING_TERMINATOR]))
+    rest.strip_prefix("\u{1B}\\")
+        .or_else(|| rest.strip_prefix([BEL, STRING_TERMINATOR]))
 }
 
 fn strip(text: &str, fits: impl Fn(char) -> bool) -> Option<&str> {

@@ -27,11 +27,19 @@ const BLACK_FLAG: char = '\u{1F3F4}';
 const CANCEL: char = '\u{E007F}';
 
 pub(super) fn at(before: &str, rest: &str) -> Option<Match> {
-    let length: usize = rest.chars().take_while(|c| is_tag(*c)).map(char::len_utf8).sum();
+    let length: usize = rest
+        .chars()
+        .take_while(|c| is_tag(*c))
+        .map(char::len_utf8)
+        .sum();
     if length == 0 {
         return None;
     }
-    if let Some(flag) = before.ends_with(BLACK_FLAG).then(|| subdivision(rest)).flatten() {
+    if let Some(flag) = before
+        .ends_with(BLACK_FLAG)
+        .then(|| subdivision(rest))
+        .flatten()
+    {
         return Some(Match::Fine(flag));
     }
     Some(Match::Hit(length))

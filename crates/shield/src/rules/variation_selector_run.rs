@@ -27,7 +27,9 @@ pub(super) const RULE: Rule = Rule {
 };
 
 pub(super) fn at(before: &str, rest: &str) -> Option<Match> {
-    let mut run = rest.chars().take_while(|c| characters::is_variation_selector(*c));
+    let mut run = rest
+        .chars()
+        .take_while(|c| characters::is_variation_selector(*c));
     let first = run.next()?;
     let more: usize = run.map(char::len_utf8).sum();
     let length = first.len_utf8() + more;
