@@ -1,1 +1,35 @@
-//! The data plane: one typed path from a host's message to a server and back.
+//! The data plane: one typed path from a host's message to an MCP server and back.
+//!
+//! Start at [`pipeline`]: it is the path of a message, from top to bottom. Each step consumes the
+//! proof of the step before it and returns its own, so that a check which is left out or moved
+//! does not compile.
+
+pub mod arrival;
+pub mod audit;
+pub mod authn;
+mod authz;
+mod clock;
+mod digest;
+mod era;
+pub mod gateway;
+pub mod listener;
+mod lists;
+pub mod load;
+mod local;
+mod pipeline;
+mod profile;
+mod protocol;
+mod receipt;
+pub mod refusal;
+pub mod registry;
+mod reply;
+mod servers;
+mod session;
+mod shield;
+mod snapshot;
+pub mod stdio;
+mod upstream;
+pub mod vault;
+
+pub use gateway::Gateway;
+pub use load::{LoadError, Loaded, load};

@@ -1,0 +1,175 @@
+//! The gateway as one value: what is configured, what is stored, and what runs.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use portcullis_store::{AuditRecord, AuditStore, Closed, RegistryStore, SessionStore, Sqlite, StoreError};
+use portcullis_upstream::{HttpClient, UpstreamError};
+use tokio::task::JoinHandle;
+
+use crate::audit::Trail;
+use crate::clock;
+use crate::load::Loaded;
+use crate::registry::Registry;
+use crate::servers::Servers;
+use crate::session::{SessionError, Sessions};
+use crate::snapshot::Snapshot;
+
+/// How often decisions of other processes are taken over.
+const POLL: Duration = Duration::from_millis(500);
+/// How often unused connections are looked for, in polls.
+const SWEEP: u32 = 60;
+/// An entry that is open for longer than this was left by a crash, in microseconds.
+const LOST: i64 = 3_600_000_000;
+
+/// Where durable state lives.
+#[derive(Clone)]
+pub struct Stores {
+    /// The audit trail.
+    pub audit: Arc<dyn AuditStore>,
+    /// Definitions and their pins.
+    pub registry: Arc<dyn RegistryStore>,
+    /// Sessions and sealing keys.
+    pub sessions: Arc<dyn SessionStore>,
+}
+
+impl From<Sqlite> for Stores {
+    fn from(store: Sqlite) -> Self {
+        Self { audit: Arc::new(store.clone()), registry: Arc::new(store.clone()), sessions: Arc::new(store) }
+    }
+}
+
+/// Why the gateway could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store refused.
+    #[error("the store cannot be used")]
+    Store(#[from] StoreError),
+    /// Sessions cannot be sealed.
+    #[error("sessions cannot be served")]
+    Session(#[from] SessionError),
+    /// TLS could not be set up.
+    #[error("tls cannot be set up")]
+    Tls(#[from] UpstreamError),
+}
+
+/// A running gateway. Listeners share it.
+pub struct Gateway {
+    snapshot: ArcSwap<Snapshot>,
+    sessions: Sessions,
+    registry: Registry,
+    servers: Servers,
+    trail: Trail,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Gateway {
+    /// Opens a gateway: reads the pins and the sealing key, starts the audit writer. No server is
+    /// started before somebody needs it.
+    ///
+    /// # Errors
+    /// When the store cannot be read or TLS cannot be set up.
+    pub async fn open(loaded: Loaded, stores: Stores) -> Result<Arc<Self>, OpenError> {
+        close_lost_entries(&*stores.audit).await?;
+        let (trail, writer) = Trail::start(Arc::clone(&stores.audit));
+        let gateway = Arc::new(Self {
+            snapshot: ArcSwap::from_pointee(Snapshot::new(loaded.config, loaded.policies)),
+            sessions: Sessions::open(Arc::clone(&stores.sessions)).await?,
+            registry: Registry::open(Arc::clone(&stores.registry)).await?,
+            servers: Servers::new(HttpClient::new()?),
+            trail,
+            tasks: Mutex::new(Vec::new()),
+        });
+        let upkeep = tokio::spawn(upkeep(Arc::downgrade(&gateway)));
+        gateway.tasks.lock().unwrap_or_else(PoisonError::into_inner).extend([upkeep, writer]);
+        Ok(gateway)
+    }
+
+    /// Takes a new configuration into use. Messages under way keep the one they started with.
+    pub async fn reload(&self, loaded: Loaded) {
+        let snapshot = Arc::new(Snapshot::new(loaded.config, loaded.policies));
+        self.snapshot.store(Arc::clone(&snapshot));
+        self.servers.sweep(snapshot.config()).await;
+    }
+
+    /// Ends every server in an orderly way and waits until the trail is on disk.
+    pub async fn shutdown(&self) {
+        self.servers.shutdown().await;
+        if let Err(error) = self.trail.flush().await {
+            tracing::error!(%error, "the audit trail could not be written to its end");
+        }
+        for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            task.abort();
+        }
+    }
+
+    /// Waits until everything recorded so far is on disk. `false` when it could not be written.
+    pub async fn flush(&self) -> bool {
+        self.trail.flush().await.is_ok()
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> portcullis_config::Config {
+        self.snapshot.load().config().clone()
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(crate) fn servers(&self) -> &Servers {
+        &self.servers
+    }
+
+    pub(crate) fn trail(&self) -> &Trail {
+        &self.trail
+    }
+}
+
+/// Looks after what changes outside a message: decisions of other processes, unused connections.
+async fn upkeep(gateway: std::sync::Weak<Gateway>) {
+    let mut ticks: u32 = 0;
+    loop {
+        tokio::time::sleep(POLL).await;
+        let Some(gateway) = gateway.upgrade() else { return };
+        match gateway.registry.refresh().await {
+            Ok(false) => {}
+            Ok(true) => tracing::info!("the registry changed; its pins were read again"),
+            Err(error) => tracing::error!(%error, "the registry cannot be read"),
+        }
+        if let Err(error) = gateway.sessions.refresh().await {
+            tracing::error!(%error, "ended sessions cannot be read");
+        }
+        ticks = ticks.wrapping_add(1);
+        if ticks.is_multiple_of(SWEEP) {
+            let snapshot = gateway.snapshot();
+            gateway.servers.sweep(snapshot.config()).await;
+        }
+    }
+}
+
+/// Closes as `unknown` what a crash left open: whether such a call took effect, nobody knows.
+async fn close_lost_entries(audit: &dyn AuditStore) -> Result<(), StoreError> {
+    let now = clock::unix_micros();
+    let lost = audit.unfinished(now.saturating_sub(LOST)).await?;
+    if lost.is_empty() {
+        return Ok(());
+    }
+    tracing::warn!(entries = lost.len(), "closing audit entries that a crash left open");
+    let records: Vec<AuditRecord> = lost
+        .into_iter()
+        .map(|entry| {
+            AuditRecord::Closed(Closed { entry, at_us: now, decision: "none".to_owned(), outcome: "unknown".to_owned(), ..Closed::default() })
+        })
+        .collect();
+    audit.append(&records).await
+}

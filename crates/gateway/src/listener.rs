@@ -1,0 +1,117 @@
+//! Streamable HTTP for both eras on one endpoint (MCP 2025-11-25 transports, 2026-07-28
+//! streamable HTTP).
+//!
+//! What can be refused without reading the body is refused here: verb, `Host`, `Origin`, media
+//! types. Everything else is the pipeline's.
+
+mod edge;
+mod write;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+
+use crate::gateway::Gateway;
+use crate::pipeline::{self, Received};
+use crate::refusal::{Reason, Refusal};
+use write::Body;
+
+/// How long a client may take to send its request head, and then its body.
+const SLOW_CLIENT: Duration = Duration::from_secs(15);
+/// How long open connections get to end when the gateway stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Serves connections until `stop` resolves, then lets open ones end.
+pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener, stop: impl Future<Output = ()>) {
+    let mut server = Builder::new(TokioExecutor::new());
+    server.http1().timer(TokioTimer::new()).header_read_timeout(SLOW_CLIENT);
+    server.http2().timer(TokioTimer::new()).max_concurrent_streams(256).keep_alive_interval(Some(Duration::from_secs(30)));
+    let graceful = GracefulShutdown::new();
+    tokio::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stop => break,
+        };
+        let (stream, remote) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file descriptors, most likely: leave time for some to be closed.
+                tracing::error!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY was not set");
+        }
+        let gateway = Arc::clone(&gateway);
+        let service = service_fn(move |request| {
+            let gateway = Arc::clone(&gateway);
+            async move { Ok::<_, Infallible>(respond(&gateway, request, remote).await) }
+        });
+        let connection = graceful.watch(server.serve_connection(TokioIo::new(stream), service).into_owned());
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error = %error, "a connection ended with an error");
+            }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        tracing::warn!("connections that did not end in time were dropped");
+    }
+}
+
+async fn respond(gateway: &Gateway, request: Request<Incoming>, remote: SocketAddr) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let snapshot = gateway.snapshot();
+    if head.method == Method::GET && head.uri.path() == "/healthz" {
+        return write::healthy();
+    }
+    let arrival = edge::arrival(&head, remote);
+    if let Err(refusal) = edge::check(&head, snapshot.config()) {
+        return write::answer(pipeline::turn_away(gateway, &arrival.facts, &refusal), edge::Accepted::both(), &head.method).await;
+    }
+    if head.method == Method::DELETE {
+        return write::answer(pipeline::end_session(gateway, arrival).await, edge::Accepted::both(), &head.method).await;
+    }
+    let accepted = edge::Accepted::read(&head.headers);
+    let refused = match (head.method == Method::POST, edge::is_json(&head.headers), accepted) {
+        (false, ..) => Some(Reason::VerbNotAllowed),
+        (true, false, _) => Some(Reason::ContentTypeWrong),
+        (true, true, None) => Some(Reason::NotAcceptable),
+        (true, true, Some(_)) => None,
+    };
+    if let Some(reason) = refused {
+        return write::answer(pipeline::turn_away(gateway, &arrival.facts, &Refusal::new(reason)), edge::Accepted::both(), &head.method).await;
+    }
+    let limit = snapshot.config().limits.max_message;
+    let answer = pipeline::serve(gateway, arrival, read(body, limit)).await;
+    write::answer(answer, accepted.unwrap_or(edge::Accepted::both()), &head.method).await
+}
+
+/// Reads a body within its limits of size and time.
+async fn read(body: Incoming, limit: usize) -> Result<Received, Refusal> {
+    let collected = tokio::time::timeout(SLOW_CLIENT, Limited::new(body, limit).collect()).await;
+    match collected {
+        Err(_) => Err(Refusal::new(Reason::InvalidRequest).detail("the body did not arrive in time")),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Refusal::new(Reason::MessageTooLarge)),
+        Ok(Err(_)) => Err(Refusal::new(Reason::InvalidRequest).detail("the body broke off")),
+        Ok(Ok(collected)) => {
+            let bytes: Bytes = collected.to_bytes();
+            Ok(Received::Bytes(Vec::from(bytes)))
+        }
+    }
+}

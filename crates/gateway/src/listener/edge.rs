@@ -1,0 +1,165 @@
+//! What can be judged from a request's head alone.
+
+use std::net::SocketAddr;
+
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, FORWARDED, HOST, ORIGIN};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Uri};
+use portcullis_config::Config;
+use secrecy::SecretString;
+
+use crate::arrival::{Arrival, Credential, Facts, Headers, Selector, Transport};
+use crate::refusal::{Reason, Refusal};
+
+/// The media types a client takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Accepted {
+    pub(super) json: bool,
+    pub(super) stream: bool,
+}
+
+impl Accepted {
+    pub(super) fn both() -> Self {
+        Self { json: true, stream: true }
+    }
+
+    /// `None` when the client takes neither. No `Accept` header at all means anything.
+    pub(super) fn read(headers: &HeaderMap) -> Option<Self> {
+        if !headers.contains_key(ACCEPT) {
+            return Some(Self::both());
+        }
+        let mut accepted = Self { json: false, stream: false };
+        for value in headers.get_all(ACCEPT) {
+            for media in value.to_str().unwrap_or_default().split(',') {
+                match media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+                    "*/*" => accepted = Self::both(),
+                    "application/json" | "application/*" => accepted.json = true,
+                    "text/event-stream" | "text/*" => accepted.stream = true,
+                    _ => {}
+                }
+            }
+        }
+        (accepted.json || accepted.stream).then_some(accepted)
+    }
+}
+
+/// Takes the credential and the facts out of a request's head.
+pub(super) fn arrival(head: &Parts, remote: SocketAddr) -> Arrival {
+    let mut ill_formed = None;
+    let mut single = |name: &'static str| single(&head.headers, name, &mut ill_formed);
+    let headers = Headers {
+        version: single("mcp-protocol-version"),
+        method: single("mcp-method"),
+        name: single("mcp-name"),
+        session: single("mcp-session-id"),
+        ill_formed: None,
+    };
+    let forwarded = head.headers.contains_key(FORWARDED)
+        || head.headers.contains_key("x-forwarded-for")
+        || head.headers.contains_key("x-real-ip");
+    Arrival {
+        credential: credential(&head.headers),
+        facts: Facts {
+            transport: Transport::Http,
+            remote: Some(remote),
+            forwarded,
+            profile: Selector::Path(head.uri.path().to_owned()),
+            headers: Headers { ill_formed, ..headers },
+            connection: None,
+        },
+    }
+}
+
+/// `Host` and `Origin` (MCP 2026-07-28, streamable HTTP, security): a web page that rebinds a name
+/// to this machine must not reach the gateway.
+pub(super) fn check(head: &Parts, config: &Config) -> Result<(), Refusal> {
+    let controls = &config.controls;
+    if controls.host_check && !host_allowed(head, config) {
+        return Err(Refusal::new(Reason::HostNotAllowed));
+    }
+    if controls.origin_check {
+        for origin in head.headers.get_all(ORIGIN) {
+            if !origin.to_str().is_ok_and(|origin| origin_allowed(origin, config)) {
+                return Err(Refusal::new(Reason::OriginNotAllowed));
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
+}
+
+fn credential(headers: &HeaderMap) -> Credential {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Credential::None,
+        (Some(_), Some(_)) => Credential::Unreadable,
+        (Some(value), None) => value
+            .to_str()
+            .ok()
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map_or(Credential::Unreadable, |(_, token)| Credential::Bearer(SecretString::from(token.trim()))),
+    }
+}
+
+fn single(headers: &HeaderMap, name: &'static str, ill_formed: &mut Option<&'static str>) -> Option<String> {
+    let mut values = headers.get_all(HeaderName::from_static(name)).iter();
+    let first = values.next()?;
+    match (first.to_str(), values.next()) {
+        (Ok(value), None) => Some(value.to_owned()),
+        _ => {
+            *ill_formed = Some(name);
+            None
+        }
+    }
+}
+
+/// HTTP/2 names the host in `:authority`, HTTP/1.1 in `Host`. Both, if present, must be allowed.
+fn host_allowed(head: &Parts, config: &Config) -> bool {
+    let mut hosts: Vec<&str> = Vec::with_capacity(2);
+    hosts.extend(head.uri.authority().map(http::uri::Authority::as_str));
+    for value in head.headers.get_all(HOST) {
+        match value.to_str() {
+            Ok(value) => hosts.push(value),
+            Err(_) => return false,
+        }
+    }
+    !hosts.is_empty() && hosts.iter().all(|host| is_known_host(host, config))
+}
+
+fn is_known_host(host: &str, config: &Config) -> bool {
+    let Ok(uri) = format!("http://{host}/").parse::<Uri>() else { return false };
+    let Some(name) = uri.host() else { return false };
+    if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
+        return false;
+    }
+    let public = config.listen.public_url.as_deref().and_then(|url| url.parse::<Uri>().ok());
+    is_loopback(name)
+        || name.trim_matches(['[', ']']) == config.listen.address.ip().to_string()
+        || public.as_ref().and_then(Uri::host).is_some_and(|known| known.eq_ignore_ascii_case(name))
+        || config.listen.allowed_hosts.iter().any(|known| known.eq_ignore_ascii_case(name) || known.eq_ignore_ascii_case(host))
+}
+
+fn origin_allowed(origin: &str, config: &Config) -> bool {
+    if config.listen.allowed_origins.iter().any(|known| known.eq_ignore_ascii_case(origin)) {
+        return true;
+    }
+    // A page that this machine itself serves may call a gateway that only this machine reaches.
+    let local = origin.parse::<Uri>().ok().and_then(|uri| uri.host().map(is_loopback)).unwrap_or(false);
+    local && config.listen.address.ip().is_loopback()
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
+    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! From an answer to an HTTP response: JSON where one message is all, an event stream otherwise.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
+use portcullis_mcp::framing::write_event;
+
+use super::edge::Accepted;
+use crate::pipeline::Answer;
+use crate::refusal::Reason;
+use crate::reply::{Outgoing, ReplyStream};
+
+/// The body of every response.
+pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+pub(super) async fn answer(answer: Answer, accepted: Accepted, verb: &Method) -> Response<Body> {
+    match answer {
+        Answer::Accepted if *verb == Method::DELETE => empty(StatusCode::NO_CONTENT),
+        Answer::Accepted => empty(StatusCode::ACCEPTED),
+        Answer::Message { body, session, .. } => {
+            let mut response = message(StatusCode::OK, body, accepted);
+            if let Some(value) = session.and_then(|session| HeaderValue::from_str(&session).ok()) {
+                response.headers_mut().insert("mcp-session-id", value);
+            }
+            response
+        }
+        Answer::Refused { reason, status, body, .. } => refused(reason, status, body),
+        Answer::Stream(reply) => streamed(*reply, accepted).await,
+    }
+}
+
+pub(super) fn healthy() -> Response<Body> {
+    let mut response = Response::new(full("ok\n".to_owned()));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
+}
+
+fn refused(reason: Reason, status: u16, body: String) -> Response<Body> {
+    let mut response = Response::new(full(body));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    match reason {
+        // RFC 6750 section 3.1: no error code when no credential was sent.
+        Reason::CredentialMissing => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"portcullis\""));
+        }
+        Reason::CredentialInvalid => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"portcullis\", error=\"invalid_token\""));
+        }
+        Reason::VerbNotAllowed => {
+            headers.insert(ALLOW, HeaderValue::from_static("POST, DELETE"));
+        }
+        _ => {}
+    }
+    response
+}
+
+/// Waits for the first message: if it is the answer, one JSON document says it all.
+async fn streamed(mut reply: ReplyStream, accepted: Accepted) -> Response<Body> {
+    if !accepted.stream {
+        // The client cannot take notifications; only the answer reaches it.
+        loop {
+            match reply.next().await {
+                Some(Outgoing::Answer(body)) => return message(StatusCode::OK, body, accepted),
+                Some(Outgoing::Notification(_)) => {}
+                None => return empty(StatusCode::INTERNAL_SERVER_ERROR),
+            }
+        }
+    }
+    let first = match reply.next().await {
+        Some(Outgoing::Answer(body)) => return message(StatusCode::OK, body, accepted),
+        Some(Outgoing::Notification(body)) => body,
+        None => return empty(StatusCode::INTERNAL_SERVER_ERROR),
+    };
+    let rest = stream::unfold(reply, |mut reply| async move {
+        let text = match reply.next().await? {
+            Outgoing::Answer(text) | Outgoing::Notification(text) => text,
+        };
+        Some((text, reply))
+    });
+    let events = stream::once(std::future::ready(first)).chain(rest).map(|text| Ok(Frame::data(event(&text))));
+    event_stream(BodyExt::boxed_unsync(StreamBody::new(events)))
+}
+
+fn message(status: StatusCode, body: String, accepted: Accepted) -> Response<Body> {
+    if !accepted.json {
+        return event_stream(Full::new(event(&body)).boxed_unsync());
+    }
+    let mut response = Response::new(full(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn event_stream(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Reverse proxies must not collect a stream (2026-07-28, streamable HTTP).
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+fn event(text: &str) -> Bytes {
+    let mut out = Vec::with_capacity(text.len() + 32);
+    write_event(&mut out, None, text);
+    Bytes::from(out)
+}
+
+fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(full(String::new()));
+    *response.status_mut() = status;
+    response
+}
+
+fn full(text: String) -> Body {
+    Full::new(Bytes::from(text)).boxed_unsync()
+}

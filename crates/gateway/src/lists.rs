@@ -1,0 +1,171 @@
+//! Lists: what a caller may see, merged over the servers of a profile.
+//!
+//! The order is the profile's order of servers and each server's own order, so that it is the same
+//! every time. Every item passes the same pin and the same policies as a call to it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis_mcp::json::{Object, Splice, quote};
+use portcullis_mcp::method::Method;
+use portcullis_mcp::params::{Params, view};
+use portcullis_mcp::result::ListKind;
+use portcullis_policy::Action;
+use serde::{Deserialize, Serialize};
+
+use crate::authz::{Authz, Permitted};
+use crate::protocol::Admitted;
+use crate::refusal::{Reason, Refusal};
+use crate::registry::{Definition, Freshness, Kind, Listing, Standing, policy_target};
+use crate::servers::{Lease, Leases};
+use crate::shield;
+use crate::snapshot::Snapshot;
+
+/// How many items one page holds.
+const PAGE: usize = 250;
+
+/// Where the next page starts: after this item.
+#[derive(Serialize, Deserialize)]
+struct Cursor {
+    /// List member name, so that a cursor of one list is no cursor of another.
+    l: String,
+    /// Server.
+    s: String,
+    /// Item name.
+    n: String,
+}
+
+/// One page of a list as a result object, without what only the era or a receipt adds.
+pub(crate) async fn list(
+    kind: ListKind,
+    permitted: &Permitted<Admitted>,
+    leases: &Leases<'_>,
+    authz: &Authz,
+    snapshot: &Snapshot,
+) -> Result<String, Refusal> {
+    let admitted = permitted.what();
+    let method = admitted.message().method().unwrap_or(Method::ToolsList);
+    let cursor = match view(method, admitted.message().params())? {
+        Params::ListPage { cursor: Some(cursor) } => Some(decode(kind, &cursor)?),
+        _ => None,
+    };
+    let visible = visible(kind, admitted, leases, authz).await?;
+    let start = match &cursor {
+        None => 0,
+        Some(cursor) => visible
+            .iter()
+            .position(|definition| *definition.server == *cursor.s && definition.name == cursor.n)
+            .map(|at| at + 1)
+            .ok_or_else(invalid_cursor)?,
+    };
+    let page: Vec<&Arc<Definition>> = visible.iter().skip(start).take(PAGE).collect();
+    let next = match page.last() {
+        Some(last) if start + page.len() < visible.len() => Some(encode(kind, last)),
+        _ => None,
+    };
+    render(kind, &page, next.as_deref(), admitted, snapshot)
+}
+
+/// Every definition the caller may see.
+async fn visible(kind: ListKind, admitted: &Admitted, leases: &Leases<'_>, authz: &Authz) -> Result<Vec<Arc<Definition>>, Refusal> {
+    let profile = admitted.routed().profile();
+    let listings = futures_util::future::join_all(profile.members.iter().map(|member| async move {
+        let lease = leases.lease(&member.server)?;
+        offered(kind, &lease, leases).await
+    }))
+    .await;
+    let mut visible = Vec::new();
+    let mut uris = HashSet::new();
+    let alone = profile.members.len() == 1;
+    for (member, listing) in profile.members.iter().zip(listings) {
+        let listing = match listing {
+            Ok(listing) => listing,
+            Err(refusal) if alone => return Err(refusal),
+            // One server that is down does not take the others along.
+            Err(refusal) => {
+                tracing::warn!(server = %member.server, reason = refusal.reason().face().id, cause = refusal.cause().map(tracing::field::display), "left out of a list");
+                continue;
+            }
+        };
+        for definition in listing.definitions() {
+            let shown = definition.standing == Standing::Approved
+                && member.selects(definition.kind, &definition.name)
+                && permits(authz, admitted, definition);
+            // A URI that two servers claim belongs to the first of them.
+            if shown && (!matches!(definition.kind, Kind::Resource | Kind::Template) || uris.insert(definition.name.clone())) {
+                visible.push(Arc::clone(definition));
+            }
+        }
+    }
+    Ok(visible)
+}
+
+async fn offered(kind: ListKind, lease: &Arc<Lease>, leases: &Leases<'_>) -> Result<Arc<Listing>, Refusal> {
+    let connection = lease.connection().await?;
+    lease.catalogue().listing(kind, Freshness::Now, &leases.source(lease, &connection)).await
+}
+
+fn permits(authz: &Authz, admitted: &Admitted, definition: &Definition) -> bool {
+    let action = match definition.kind {
+        Kind::Tool => Action::ToolsCall,
+        Kind::Prompt => Action::PromptsGet,
+        Kind::Resource | Kind::Template => Action::ResourcesRead,
+        Kind::Instructions => return false,
+    };
+    policy_target(definition.kind, &definition.server, &definition.name)
+        .is_some_and(|target| authz.permits(admitted.routed(), admitted.protocol(), action, target))
+}
+
+fn render(kind: ListKind, page: &[&Arc<Definition>], next: Option<&str>, admitted: &Admitted, snapshot: &Snapshot) -> Result<String, Refusal> {
+    let profile = admitted.routed().profile();
+    let mut json = format!("{{\"{}\":[", kind.member());
+    for (at, definition) in page.iter().enumerate() {
+        if at > 0 {
+            json.push(',');
+        }
+        let named = match definition.kind {
+            Kind::Tool | Kind::Prompt if profile.prefixed => rename(definition, &profile.expose(&definition.server, &definition.name))?,
+            _ => definition.text.clone(),
+        };
+        // Approved text is what a reviewer saw; the sanitiser still takes out what a mode that
+        // trusts the first sight, or a reviewer who allowed it, let through.
+        let judged = shield::screen_reply(snapshot.shield(), &named).map_err(|(refusal, _)| refusal)?;
+        json.push_str(&judged.text);
+    }
+    json.push(']');
+    if let Some(next) = next {
+        json.push_str(&format!(",\"nextCursor\":{}", quote(next)));
+    }
+    json.push('}');
+    Ok(json)
+}
+
+/// Only the name changes; every other byte is the server's.
+fn rename(definition: &Definition, exposed: &str) -> Result<String, Refusal> {
+    let broken = || Refusal::new(Reason::UpstreamProtocol);
+    let object = Object::parse(&definition.text).map_err(|_| broken())?;
+    let name = object.get("name").ok_or_else(broken)?;
+    let mut splice = Splice::new(&definition.text);
+    splice.replace(name.value_span, quote(exposed));
+    Ok(splice.finish().into_owned())
+}
+
+fn encode(kind: ListKind, last: &Definition) -> String {
+    let cursor = Cursor { l: kind.member().to_owned(), s: last.server.to_string(), n: last.name.clone() };
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(&cursor).unwrap_or_default())
+}
+
+fn decode(kind: ListKind, cursor: &str) -> Result<Cursor, Refusal> {
+    URL_SAFE_NO_PAD
+        .decode(cursor)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<Cursor>(&bytes).ok())
+        .filter(|cursor| cursor.l == kind.member())
+        .ok_or_else(invalid_cursor)
+}
+
+fn invalid_cursor() -> Refusal {
+    Refusal::new(Reason::InvalidParams).detail("the cursor is not one of this list")
+}

@@ -1,0 +1,357 @@
+//! The path of a message, from top to bottom.
+//!
+//! ```text
+//! Arrival → Authenticated → Routed → Admitted → Call → Permitted<Call> → Screened<Call> → Outbound
+//!         → Recorded<Outbound> → Reply → ReplyStream
+//! ```
+//!
+//! Each arrow is a function that takes the proof on its left and is alone in making the one on its
+//! right.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use portcullis_mcp::message::{self, Kind, Message};
+use portcullis_mcp::method::Method;
+use portcullis_mcp::version::Era;
+use portcullis_shield::Verdict;
+
+use crate::arrival::{Arrival, Facts, Selector};
+use crate::audit::{Entry, Outcome};
+use crate::authz::Permitted;
+use crate::digest::sha256;
+use crate::gateway::Gateway;
+use crate::protocol::{Admitted, Door};
+use crate::receipt::{self, Receipt};
+use crate::refusal::{Reason, Refusal};
+use crate::registry::{self, Call};
+use crate::reply::{self, ReplyStream};
+use crate::servers::Leases;
+use crate::snapshot::Snapshot;
+use crate::{era, lists, local, shield, upstream, vault};
+
+/// What a listener has to write.
+pub(crate) enum Answer {
+    /// A notification was taken; there is nothing to say.
+    Accepted,
+    /// The answer to a request, made by the gateway itself.
+    Message {
+        /// The JSON-RPC response.
+        body: String,
+        /// A session id that was just made.
+        session: Option<String>,
+        /// The version an `initialize` agreed on.
+        agreed: Option<portcullis_mcp::version::ProtocolVersion>,
+    },
+    /// A refusal.
+    Refused {
+        /// Why.
+        reason: Reason,
+        /// The HTTP status that goes with it.
+        status: u16,
+        /// The JSON-RPC error.
+        body: String,
+        /// False for a notification: JSON-RPC has no answer to it.
+        answers: bool,
+    },
+    /// A server's answer, message by message.
+    Stream(Box<ReplyStream>),
+}
+
+/// A message as a listener hands it over.
+pub(crate) enum Received {
+    /// The bytes of a body.
+    Bytes(Vec<u8>),
+    /// A message the listener had to parse to keep its own books (stdio: cancellation).
+    Message(Message),
+}
+
+/// What is known about the request that an answer is for, however far it came.
+struct Asked {
+    id: Option<String>,
+    era: Era,
+    notification: bool,
+}
+
+/// Serves one message. Every way out of here is recorded.
+pub(crate) async fn serve(gateway: &Gateway, arrival: Arrival, body: impl Future<Output = Result<Received, Refusal>>) -> Answer {
+    let snapshot = gateway.snapshot();
+    let mut entry = open_entry(gateway, &snapshot, &arrival.facts);
+    let mut asked = Asked { id: None, era: assumed_era(&arrival.facts), notification: false };
+    match forward(gateway, &snapshot, arrival, body, &mut entry, &mut asked).await {
+        Ok(Forwarded::Answer(answer)) => answer,
+        Ok(Forwarded::Reply(reply)) => Answer::Stream(Box::new(ReplyStream::new(reply, entry, snapshot))),
+        Err(refusal) => refuse(&refusal, &asked, &mut entry),
+    }
+}
+
+/// Ends the legacy session that an arrival names.
+pub(crate) async fn end_session(gateway: &Gateway, arrival: Arrival) -> Answer {
+    let snapshot = gateway.snapshot();
+    let mut entry = open_entry(gateway, &snapshot, &arrival.facts);
+    entry.describe(|opened| opened.method = "session/end".to_owned());
+    let asked = Asked { id: None, era: Era::Legacy, notification: false };
+    let ended = async {
+        let caller = snapshot.authenticator().authenticate(arrival)?;
+        entry.principal(caller.principal());
+        let routed = snapshot.profiles().route(caller)?;
+        let id = routed.facts().headers.session.as_deref().ok_or_else(|| Refusal::new(Reason::SessionMissing))?;
+        let bound = snapshot.config().controls.session_binding;
+        let session = gateway.sessions().open_id(id, routed.principal(), &routed.profile().name, bound)?;
+        gateway.sessions().end(&session).await.map_err(|cause| Refusal::new(Reason::Internal).because(cause))
+    };
+    match ended.await {
+        Ok(()) => {
+            entry.finish(Outcome::Ok, "");
+            Answer::Accepted
+        }
+        Err(refusal) => refuse(&refusal, &asked, &mut entry),
+    }
+}
+
+/// Refuses an arrival that the listener turned away at the edge (host, origin, verb, content type).
+pub(crate) fn turn_away(gateway: &Gateway, facts: &Facts, refusal: &Refusal) -> Answer {
+    let snapshot = gateway.snapshot();
+    let mut entry = open_entry(gateway, &snapshot, facts);
+    let asked = Asked { id: None, era: assumed_era(facts), notification: false };
+    refuse(refusal, &asked, &mut entry)
+}
+
+enum Forwarded {
+    Answer(Answer),
+    Reply(upstream::Reply),
+}
+
+async fn forward(
+    gateway: &Gateway,
+    snapshot: &Arc<Snapshot>,
+    arrival: Arrival,
+    body: impl Future<Output = Result<Received, Refusal>>,
+    entry: &mut Entry,
+    asked: &mut Asked,
+) -> Result<Forwarded, Refusal> {
+    let caller = snapshot.authenticator().authenticate(arrival)?; // Arrival → Authenticated
+    entry.principal(caller.principal());
+    entry.step("authn");
+
+    let routed = snapshot.profiles().route(caller)?; // Authenticated → Routed
+    entry.describe(|opened| opened.profile = Some(routed.profile().name.clone()));
+
+    let message = parse(body.await?, snapshot)?;
+    note(&message, entry, asked);
+    let admitted = door(gateway, snapshot).admit(routed, message)?; // Routed → Admitted
+    asked.era = admitted.protocol().era();
+    let protocol = admitted.protocol();
+    entry.protocol(protocol.version.as_str(), protocol.era(), protocol.client.as_deref());
+    entry.step("protocol");
+
+    let connected = connect(snapshot, admitted, entry)?; // Admitted → Permitted<Admitted>
+    let principal = Arc::clone(connected.what().routed().principal());
+    let leases = Leases { servers: gateway.servers(), registry: gateway.registry(), principal: &principal, snapshot };
+    if !is_call(connected.what()) {
+        return answer(gateway, snapshot, connected, &leases, entry).await.map(Forwarded::Answer);
+    }
+
+    let (admitted, _) = connected.into_what();
+    entry.describe(|opened| opened.target = registry::subject(&admitted));
+    let call = registry::resolve(admitted, &leases, snapshot.authz()).await?; // Admitted → Call
+    describe_call(&call, entry);
+    entry.step("registry");
+
+    let permitted = authorize(snapshot, call, entry)?; // Call → Permitted<Call>
+    entry.step("authz");
+
+    let screened = screen(snapshot, permitted, entry)?; // Permitted<Call> → Screened<Call>
+    entry.step("shield");
+
+    let outbound = vault::attach(screened); // Screened<Call> → Outbound
+    let changes = outbound.screened().permitted().what().may_change();
+    let recorded = entry.intend(outbound, changes).await?; // Outbound → Recorded<Outbound>
+    let reply = upstream::send(recorded).await?; // Recorded<Outbound> → Reply
+    Ok(Forwarded::Reply(reply))
+}
+
+/// The one strict parse of a message.
+fn parse(received: Received, snapshot: &Snapshot) -> Result<Message, Refusal> {
+    match received {
+        Received::Bytes(bytes) => Ok(Message::parse(bytes, &snapshot.limits())?),
+        Received::Message(message) => Ok(message),
+    }
+}
+
+fn door<'a>(gateway: &'a Gateway, snapshot: &Snapshot) -> Door<'a> {
+    Door {
+        sessions: gateway.sessions(),
+        header_agreement: snapshot.config().controls.header_agreement,
+        session_binding: snapshot.config().controls.session_binding,
+    }
+}
+
+/// Methods that go to one server. Everything else the gateway answers itself.
+fn is_call(admitted: &Admitted) -> bool {
+    admitted.message().kind() == Kind::Request
+        && matches!(
+            admitted.message().method(),
+            Some(Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::CompletionComplete)
+        )
+}
+
+/// Answers what does not go to one server.
+async fn answer(
+    gateway: &Gateway,
+    snapshot: &Snapshot,
+    connected: Permitted<Admitted>,
+    leases: &Leases<'_>,
+    entry: &mut Entry,
+) -> Result<Answer, Refusal> {
+    let admitted = connected.what();
+    let (message, protocol) = (admitted.message(), admitted.protocol());
+    if message.kind() != Kind::Request {
+        // Notifications and answers of a client change nothing in this version; they are recorded.
+        entry.finish(Outcome::Ok, "");
+        return Ok(Answer::Accepted);
+    }
+    let method = message.method().filter(|method| method.exists_in(protocol.version) && !method.is_notification());
+    let Some(method) = method else { return Err(Refusal::new(Reason::MethodUnknown)) };
+    let (result, session) = match method {
+        Method::Initialize => {
+            let result = local::initialize(&connected, leases, snapshot).await?;
+            (result, Some(new_session(gateway, admitted)?))
+        }
+        Method::ServerDiscover => (local::discover(&connected, leases, snapshot).await?, None),
+        Method::Ping => ("{}".to_owned(), None),
+        Method::LoggingSetLevel => (local::set_level(&connected, leases).await?, None),
+        _ => match method.list_kind() {
+            Some(kind) => (lists::list(kind, &connected, leases, snapshot.authz(), snapshot).await?, None),
+            None => return Err(Refusal::new(Reason::MethodUnknown)),
+        },
+    };
+    let broken = |cause| Refusal::new(Reason::Internal).because(cause);
+    let fitted = era::fit(&result, method, protocol.era()).map_err(broken)?;
+    let receipt = Receipt {
+        entry: entry.id(),
+        server: None,
+        definition: None,
+        policies: connected.policies(),
+        verdict: Verdict::Allow,
+        findings: &[],
+    };
+    let shown = snapshot.config().controls.receipts && method.list_kind().is_some();
+    let result = receipt::attach(&fitted, protocol.era(), shown.then_some(&receipt)).map_err(broken)?;
+    let body = message::response(message.id().unwrap_or("null"), &result);
+    entry.step("answer");
+    entry.finish(Outcome::Ok, &result);
+    let agreed = (method == Method::Initialize).then_some(protocol.version);
+    Ok(Answer::Message { body, session, agreed })
+}
+
+fn new_session(gateway: &Gateway, admitted: &Admitted) -> Result<String, Refusal> {
+    let routed = admitted.routed();
+    gateway.sessions().seal(routed.principal(), &routed.profile().name, admitted.protocol().version)
+}
+
+fn connect(snapshot: &Snapshot, admitted: Admitted, entry: &mut Entry) -> Result<Permitted<Admitted>, Refusal> {
+    let version = snapshot.authz().version();
+    match snapshot.authz().connect(admitted) {
+        Ok(permitted) => {
+            entry.decision(true, permitted.policies(), version);
+            Ok(permitted)
+        }
+        Err((_, denied)) => {
+            entry.decision(false, &denied.policies, version);
+            Err(Refusal::new(Reason::ProfileDenied))
+        }
+    }
+}
+
+fn authorize(snapshot: &Snapshot, call: Call, entry: &mut Entry) -> Result<Permitted<Call>, Refusal> {
+    let version = snapshot.authz().version();
+    match snapshot.authz().authorize(call) {
+        Ok(permitted) => {
+            entry.decision(true, permitted.policies(), version);
+            Ok(permitted)
+        }
+        Err((call, denied)) => {
+            entry.decision(false, &denied.policies, version);
+            Err(denied.refuse_call(&call))
+        }
+    }
+}
+
+fn screen(snapshot: &Snapshot, permitted: Permitted<Call>, entry: &mut Entry) -> Result<shield::Screened<Call>, Refusal> {
+    match shield::screen_call(snapshot.shield(), permitted) {
+        Ok(screened) => {
+            entry.screened(screened.verdict(), screened.findings());
+            let call = screened.permitted().what();
+            if call.target().arguments.is_some() {
+                let digest = arguments_digest(screened.params());
+                entry.describe(|opened| opened.arguments_digest = digest);
+            }
+            Ok(screened)
+        }
+        Err((_, screening)) => {
+            entry.screened(Verdict::Block, &screening.findings);
+            Err(Refusal::new(Reason::ArgumentsBlocked))
+        }
+    }
+}
+
+/// The digest of the arguments exactly as the server gets them.
+fn arguments_digest(params: &str) -> Option<String> {
+    let object = portcullis_mcp::json::Object::parse(params).ok()?;
+    object.get("arguments").map(|member| sha256(member.value.as_bytes()))
+}
+
+fn describe_call(call: &Call, entry: &mut Entry) {
+    let (definition, target) = (call.definition(), call.target());
+    entry.describe(|opened| {
+        opened.server = Some(definition.server.to_string());
+        opened.target = Some(target.name.clone());
+        opened.definition = Some(definition.hash.clone());
+    });
+}
+
+fn note(message: &Message, entry: &mut Entry, asked: &mut Asked) {
+    entry.received(message.as_str().len());
+    asked.id = message.id().map(str::to_owned);
+    asked.notification = matches!(message.kind(), Kind::Notification | Kind::Response | Kind::Error);
+    let method = match message.kind() {
+        Kind::Response | Kind::Error => "response",
+        _ => message.method_name().unwrap_or("unread"),
+    };
+    // An unknown method name is the client's own text: it is cut to a length that suits a record.
+    let method: String = method.chars().take(64).collect();
+    entry.describe(|opened| {
+        opened.method = method;
+        opened.rpc_id = asked.id.clone();
+    });
+}
+
+fn open_entry(gateway: &Gateway, snapshot: &Snapshot, facts: &Facts) -> Entry {
+    let trail = if snapshot.config().controls.audit { gateway.trail().clone() } else { crate::audit::Trail::off() };
+    let mut entry = Entry::begin(trail, facts);
+    if let Selector::Name(name) = &facts.profile {
+        entry.describe(|opened| opened.profile = Some(name.clone()));
+    }
+    entry
+}
+
+/// The era to answer in as long as the message has not said which.
+fn assumed_era(facts: &Facts) -> Era {
+    let modern = portcullis_mcp::version::ProtocolVersion::V2026_07_28.as_str();
+    match facts.headers.version.as_deref() {
+        Some(version) if version >= modern => Era::Modern,
+        _ => Era::Legacy,
+    }
+}
+
+fn refuse(refusal: &Refusal, asked: &Asked, entry: &mut Entry) -> Answer {
+    reply::log(refusal, entry.id());
+    entry.refuse(refusal);
+    Answer::Refused {
+        reason: refusal.reason(),
+        status: refusal.status(),
+        body: refusal.to_message(asked.id.as_deref(), asked.era, entry.id()),
+        answers: !asked.notification,
+    }
+}

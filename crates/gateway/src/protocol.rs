@@ -1,0 +1,172 @@
+//! The protocol door: which revision a message speaks, and whether it says so consistently.
+//!
+//! `Routed → Admitted`. Order of checks: MCP 2026-07-28, versioning and streamable HTTP.
+
+use portcullis_mcp::headers::{self, HeaderMismatch};
+use portcullis_mcp::json::{self, Object};
+use portcullis_mcp::message::{Kind, Message};
+use portcullis_mcp::meta;
+use portcullis_mcp::method::Method;
+use portcullis_mcp::version::{Era, ProtocolVersion};
+
+use crate::arrival::Transport;
+use crate::profile::Routed;
+use crate::refusal::{Reason, Refusal};
+use crate::session::Sessions;
+
+/// Proof that a message is strict JSON-RPC in a known revision and that its headers agree with it.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    routed: Routed,
+    message: Message,
+    protocol: Protocol,
+}
+
+/// The revision a message speaks, with what the revision lets it say about its sender.
+#[derive(Debug, Clone)]
+pub(crate) struct Protocol {
+    pub(crate) version: ProtocolVersion,
+    /// Self-reported name and version of the client: a hint for the record, never a grant.
+    pub(crate) client: Option<String>,
+    pub(crate) log_level: Option<String>,
+}
+
+impl Protocol {
+    pub(crate) fn era(&self) -> Era {
+        self.version.era()
+    }
+}
+
+impl Admitted {
+    pub(crate) fn routed(&self) -> &Routed {
+        &self.routed
+    }
+
+    pub(crate) fn message(&self) -> &Message {
+        &self.message
+    }
+
+    pub(crate) fn protocol(&self) -> &Protocol {
+        &self.protocol
+    }
+}
+
+/// The checks' switches and means.
+pub(crate) struct Door<'a> {
+    pub(crate) sessions: &'a Sessions,
+    pub(crate) header_agreement: bool,
+    pub(crate) session_binding: bool,
+}
+
+impl Door<'_> {
+    /// Classifies a routed message.
+    pub(crate) fn admit(&self, routed: Routed, message: Message) -> Result<Admitted, Refusal> {
+        let protocol = self.classify(&routed, &message)?;
+        if let Some(floor) = routed.profile().minimum_version
+            && protocol.version < floor
+        {
+            return Err(unsupported(protocol.version.as_str(), Some(floor)));
+        }
+        Ok(Admitted { routed, message, protocol })
+    }
+
+    fn classify(&self, routed: &Routed, message: &Message) -> Result<Protocol, Refusal> {
+        let facts = routed.facts();
+        if let Some(name) = facts.headers.ill_formed {
+            return Err(Refusal::new(Reason::HeaderMismatch).detail(format!("{name} is repeated or not visible ASCII")));
+        }
+        if let Some(stamp) = meta::modern(message.params())? {
+            if facts.transport == Transport::Http && self.header_agreement {
+                self.headers_agree(routed, message)?;
+            }
+            let version = ProtocolVersion::parse(&stamp.protocol_version)
+                .filter(|version| version.era() == Era::Modern)
+                .ok_or_else(|| unsupported(&stamp.protocol_version, None))?;
+            return Ok(Protocol {
+                version,
+                    client: stamp.client_info.and_then(client_hint),
+                log_level: stamp.log_level.map(|level| level.into_owned()),
+            });
+        }
+        if claims_modern(facts.headers.version.as_deref()) {
+            return Err(Refusal::new(Reason::InvalidParams)
+                .detail("MCP-Protocol-Version asks for a revision whose requests carry params._meta"));
+        }
+        match message.method() {
+            Some(Method::Initialize) if message.kind() == Kind::Request => initialize(message),
+            _ => self.in_session(routed, message),
+        }
+    }
+
+    fn headers_agree(&self, routed: &Routed, message: &Message) -> Result<(), Refusal> {
+        let sent = &routed.facts().headers;
+        headers::agree(sent.version.as_deref(), sent.method.as_deref(), sent.name.as_deref(), message)
+            .map_err(|mismatch: HeaderMismatch| Refusal::new(Reason::HeaderMismatch).detail(mismatch.to_string()))
+    }
+
+    /// Everything legacy but `initialize` lives in what `initialize` agreed on.
+    fn in_session(&self, routed: &Routed, message: &Message) -> Result<Protocol, Refusal> {
+        let facts = routed.facts();
+        let version = match facts.transport {
+            Transport::Stdio => match (facts.connection, message.method()) {
+                (Some(version), _) => version,
+                // A host may ping a server that it has not initialized yet.
+                (None, Some(Method::Ping)) => ProtocolVersion::LATEST_LEGACY,
+                (None, _) => return Err(Refusal::new(Reason::SessionMissing)),
+            },
+            Transport::Http => {
+                if let Some(version) = facts.headers.version.as_deref()
+                    && ProtocolVersion::parse(version).is_none()
+                {
+                    return Err(unsupported(version, None));
+                }
+                let id = facts.headers.session.as_deref().ok_or_else(|| Refusal::new(Reason::SessionMissing))?;
+                self.sessions.open_id(id, routed.principal(), &routed.profile().name, self.session_binding)?.version()
+            }
+        };
+        Ok(Protocol { version, client: None, log_level: None })
+    }
+}
+
+fn initialize(message: &Message) -> Result<Protocol, Refusal> {
+    let params = message.params().unwrap_or("{}");
+    let object = Object::parse(params).map_err(portcullis_mcp::error::WireError::from)?;
+    let asked = object.string("protocolVersion").map_err(portcullis_mcp::error::WireError::from)?;
+    // A client that asks for a revision we do not know is offered our latest (2025-11-25, lifecycle).
+    let version = asked
+        .as_deref()
+        .and_then(ProtocolVersion::parse)
+        .filter(|version| version.era() == Era::Legacy)
+        .unwrap_or(ProtocolVersion::LATEST_LEGACY);
+    let client = object.get("clientInfo").and_then(|member| client_hint(member.value));
+    Ok(Protocol { version, client, log_level: None })
+}
+
+/// `name/version`, cut to a length that suits a record.
+fn client_hint(raw: &str) -> Option<String> {
+    let object = Object::parse(raw).ok()?;
+    let name = object.string("name").ok()??;
+    let version = object.string("version").ok()?.unwrap_or_default();
+    let hint = portcullis_shield::sanitise(&format!("{name}/{version}")).into_owned();
+    Some(hint.chars().take(128).collect())
+}
+
+fn claims_modern(header: Option<&str>) -> bool {
+    // Revisions are dates, so that text order is time order.
+    header.is_some_and(|version| version >= ProtocolVersion::V2026_07_28.as_str())
+}
+
+fn unsupported(requested: &str, floor: Option<ProtocolVersion>) -> Refusal {
+    let served: Vec<String> = ProtocolVersion::ALL
+        .iter()
+        .filter(|version| floor.map_or(version.era() == Era::Modern, |floor| **version >= floor))
+        .map(|version| json::quote(version.as_str()))
+        .collect();
+    let requested: String = requested.chars().take(64).collect();
+    Refusal::new(Reason::VersionUnsupported)
+        .data("supported", format!("[{}]", served.join(",")))
+        .data("requested", json::quote(&requested))
+}
+
+#[cfg(test)]
+mod tests;

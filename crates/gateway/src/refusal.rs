@@ -1,0 +1,152 @@
+//! The one structure in which every "no" reaches a client.
+//!
+//! [`Reason`] is the cause as the operator sees it (audit trail, log, reference page). [`Refusal`]
+//! turns it into bytes, here and nowhere else. Public text never holds an internal cause, and a
+//! thing that is hidden looks like a thing that is missing.
+
+mod table;
+
+use std::error::Error;
+
+use portcullis_mcp::json::quote;
+use portcullis_mcp::message::error_response;
+use portcullis_mcp::version::Era;
+use portcullis_mcp::{codes, error::WireError};
+
+pub use table::{Face, Origin, Reason};
+
+/// A refused message: the reason, what may be told, and the cause that only the log sees.
+#[derive(Debug)]
+pub struct Refusal {
+    reason: Reason,
+    subject: Option<Subject>,
+    detail: Option<String>,
+    data: Vec<(&'static str, String)>,
+    cause: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// The thing a client asked for, named as the client named it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Tool(String),
+    Prompt(String),
+    Resource(String),
+}
+
+impl Refusal {
+    /// A refusal for `reason`.
+    pub(crate) fn new(reason: Reason) -> Self {
+        Self { reason, subject: None, detail: None, data: Vec::new(), cause: None }
+    }
+
+    /// A refusal of the thing the client asked for.
+    pub(crate) fn of(reason: Reason, subject: Subject) -> Self {
+        Self { subject: Some(subject), ..Self::new(reason) }
+    }
+
+    /// Adds a sentence that is safe to show: it may name members, headers and limits, never content.
+    pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds a raw JSON member to the error's `data`.
+    pub(crate) fn data(mut self, key: &'static str, raw: String) -> Self {
+        self.data.push((key, raw));
+        self
+    }
+
+    /// Attaches the internal cause. It reaches the log and nothing else.
+    pub(crate) fn because(mut self, cause: impl Error + Send + Sync + 'static) -> Self {
+        self.cause = Some(Box::new(cause));
+        self
+    }
+
+    /// The cause as the audit trail records it.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The HTTP status that goes with this refusal.
+    pub fn status(&self) -> u16 {
+        self.reason.face().status
+    }
+
+    /// The internal cause, for the log.
+    pub fn cause(&self) -> Option<&(dyn Error + Send + Sync)> {
+        self.cause.as_deref()
+    }
+
+    /// The JSON-RPC error for the request `id` (raw token; `None` is written as `null`).
+    ///
+    /// `entry` is the audit entry a person can look up.
+    pub fn to_message(&self, id: Option<&str>, era: Era, entry: &str) -> String {
+        let face = self.reason.face();
+        let text = self.public_text(&face);
+        let mut data = format!(
+            "{{\"reason\":{},\"entry\":{},\"retryable\":{}",
+            quote(face.public_id),
+            quote(entry),
+            face.retryable
+        );
+        for (key, raw) in &self.data {
+            data.push(',');
+            data.push_str(&quote(key));
+            data.push(':');
+            data.push_str(raw);
+        }
+        data.push('}');
+        error_response(id, self.code(&face, era), &text, Some(&data))
+    }
+
+    /// A missing resource has an error code of its own in the legacy era only.
+    fn code(&self, face: &Face, era: Era) -> i64 {
+        match (&self.subject, era) {
+            (Some(Subject::Resource(_)), Era::Legacy) if face.hides => codes::RESOURCE_NOT_FOUND,
+            _ => face.code,
+        }
+    }
+
+    fn public_text(&self, face: &Face) -> String {
+        let mut text = match &self.subject {
+            Some(Subject::Tool(name)) if face.hides => format!("Unknown tool: {}", shorten(name)),
+            Some(Subject::Prompt(name)) if face.hides => format!("Unknown prompt: {}", shorten(name)),
+            Some(Subject::Resource(uri)) if face.hides => format!("Resource not found: {}", shorten(uri)),
+            _ => face.text.to_owned(),
+        };
+        if let Some(detail) = &self.detail
+            && !face.hides
+        {
+            text.push_str(": ");
+            text.push_str(detail);
+        }
+        text
+    }
+}
+
+impl From<WireError> for Refusal {
+    fn from(error: WireError) -> Self {
+        let reason = match &error {
+            WireError::Batch => Reason::BatchNotSupported,
+            _ => match error.code() {
+                codes::PARSE_ERROR => Reason::MalformedJson,
+                codes::INVALID_PARAMS => Reason::InvalidParams,
+                codes::METHOD_NOT_FOUND => Reason::MethodUnknown,
+                _ => Reason::InvalidRequest,
+            },
+        };
+        Self::new(reason).detail(error.to_string())
+    }
+}
+
+/// A name the client sent is echoed, but never at a length that could flood a log.
+fn shorten(name: &str) -> String {
+    const LIMIT: usize = 128;
+    if name.chars().count() <= LIMIT {
+        return name.to_owned();
+    }
+    name.chars().take(LIMIT).chain(std::iter::once('…')).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,244 @@
+//! What one connection offers: its lists, fetched whole, judged, and kept until they may be stale.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use portcullis_mcp::json::{Object, quote};
+use portcullis_mcp::message::Kind as MessageKind;
+use portcullis_mcp::result::{self, ListKind};
+use portcullis_upstream::{Connection, Request};
+use tokio::sync::Mutex;
+
+use super::{Definition, Kind, Registry, Rules};
+use crate::refusal::{Reason, Refusal};
+use crate::upstream::refused;
+
+/// How long a list serves calls before it is fetched again. A server that announces its changes is
+/// asked at once; this bounds what a silent one can do.
+const FRESH: Duration = Duration::from_secs(60);
+const MAX_PAGES: usize = 1_000;
+
+/// One judged list of one connection.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    definitions: Vec<Arc<Definition>>,
+    index: HashMap<String, usize>,
+    connection: Weak<Connection>,
+    change: u64,
+    generation: i64,
+    enforced: bool,
+    fetched: Instant,
+}
+
+impl Listing {
+    /// In the server's order.
+    pub(crate) fn definitions(&self) -> &[Arc<Definition>] {
+        &self.definitions
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<&Arc<Definition>> {
+        self.index.get(name).and_then(|at| self.definitions.get(*at))
+    }
+
+    fn new(definitions: Vec<Arc<Definition>>, stamp: Stamp, fetched: Instant) -> Self {
+        let index = definitions.iter().enumerate().map(|(at, definition)| (definition.name.clone(), at)).collect();
+        let Stamp { connection, change, generation, enforced } = stamp;
+        Self { definitions, index, connection, change, generation, enforced, fetched }
+    }
+}
+
+#[derive(Clone)]
+struct Stamp {
+    connection: Weak<Connection>,
+    change: u64,
+    generation: i64,
+    enforced: bool,
+}
+
+/// The lists of one server as one lease sees them.
+#[derive(Default)]
+pub(crate) struct Catalogue {
+    slots: [Slot; 4],
+    instructions: Slot,
+}
+
+#[derive(Default)]
+struct Slot {
+    listing: ArcSwapOption<Listing>,
+    /// One fetch at a time; the others wait for its result.
+    fetching: Mutex<()>,
+}
+
+/// Whether a cached list will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    /// For a call: a recent list will do, unless the server announced a change.
+    Recent,
+    /// For a list: ask the server.
+    Now,
+}
+
+impl Catalogue {
+    /// The judged list of `kind`, fetched if need be.
+    pub(crate) async fn listing(
+        &self,
+        kind: ListKind,
+        freshness: Freshness,
+        source: &Source<'_>,
+    ) -> Result<Arc<Listing>, Refusal> {
+        let Some(slot) = self.slots.get(position(kind)) else { return Err(Refusal::new(Reason::Internal)) };
+        if freshness == Freshness::Recent
+            && let Some(listing) = source.current(slot, Some(kind))
+        {
+            return Ok(listing);
+        }
+        let asked = Instant::now();
+        let _turn = slot.fetching.lock().await;
+        // Somebody else may have fetched it while this task waited.
+        if let Some(listing) = source.current(slot, Some(kind)).filter(|listing| freshness == Freshness::Recent || listing.fetched >= asked) {
+            return Ok(listing);
+        }
+        let stamp = source.stamp(Some(kind));
+        let fetched = Instant::now();
+        let items = source.fetch(kind).await?;
+        let definitions = source.judge(Kind::of(kind), items).await?;
+        let listing = Arc::new(Listing::new(definitions, Stamp { generation: source.registry.generation(), ..stamp }, fetched));
+        slot.listing.store(Some(Arc::clone(&listing)));
+        Ok(listing)
+    }
+
+    /// The server's instructions, if there are any and they are approved.
+    pub(crate) async fn instructions(&self, source: &Source<'_>) -> Result<Option<Arc<Definition>>, Refusal> {
+        let Some(text) = source.connection.instructions() else { return Ok(None) };
+        let listing = match source.current(&self.instructions, None) {
+            Some(listing) => listing,
+            None => {
+                let _turn = self.instructions.fetching.lock().await;
+                let item = ("instructions".to_owned(), format!("{{\"instructions\":{}}}", quote(text)));
+                let definitions = source.judge(Kind::Instructions, vec![item]).await?;
+                let stamp = Stamp { generation: source.registry.generation(), ..source.stamp(None) };
+                let listing = Arc::new(Listing::new(definitions, stamp, Instant::now()));
+                self.instructions.listing.store(Some(Arc::clone(&listing)));
+                listing
+            }
+        };
+        Ok(listing.definitions.first().filter(|definition| definition.standing == super::Standing::Approved).cloned())
+    }
+}
+
+/// Where lists come from and who judges them.
+pub(crate) struct Source<'a> {
+    pub(crate) server: &'a Arc<str>,
+    pub(crate) connection: &'a Arc<Connection>,
+    pub(crate) registry: &'a Registry,
+    pub(crate) rules: Rules<'a>,
+    pub(crate) max_items: usize,
+}
+
+impl Source<'_> {
+    fn stamp(&self, kind: Option<ListKind>) -> Stamp {
+        Stamp {
+            connection: Arc::downgrade(self.connection),
+            change: kind.map_or(0, |kind| announced(self.connection, kind)),
+            generation: self.registry.generation(),
+            enforced: self.rules.enforce,
+        }
+    }
+
+    /// The cached list, judged by the present pins, if it may still be used.
+    fn current(&self, slot: &Slot, kind: Option<ListKind>) -> Option<Arc<Listing>> {
+        let listing = slot.listing.load_full()?;
+        let stamp = self.stamp(kind);
+        if !listing.connection.ptr_eq(&stamp.connection) || listing.change != stamp.change || listing.fetched.elapsed() > FRESH {
+            return None;
+        }
+        if listing.generation == stamp.generation && listing.enforced == stamp.enforced {
+            return Some(listing);
+        }
+        let definitions = self.registry.judge_again(&listing.definitions, self.rules.enforce);
+        let judged = Arc::new(Listing::new(definitions, stamp, listing.fetched));
+        slot.listing.store(Some(Arc::clone(&judged)));
+        Some(judged)
+    }
+
+    async fn judge(&self, kind: Kind, items: Vec<(String, String)>) -> Result<Vec<Arc<Definition>>, Refusal> {
+        self.registry
+            .judge(self.server, kind, items, &self.rules)
+            .await
+            .map_err(|cause| Refusal::new(Reason::Internal).because(cause))
+    }
+
+    /// Every page of a list. A server that does not offer the feature has an empty one.
+    async fn fetch(&self, kind: ListKind) -> Result<Vec<(String, String)>, Refusal> {
+        let mut items = Vec::new();
+        if !offers(self.connection.capabilities(), kind) {
+            return Ok(items);
+        }
+        let mut params = "{}".to_owned();
+        for _ in 0..MAX_PAGES {
+            let message = self.ask(kind, &params).await?;
+            let Some(text) = message.result() else {
+                // Some servers announce a feature and lack one of its lists (templates, above all).
+                if message.kind() == MessageKind::Error && items.is_empty() {
+                    return Ok(items);
+                }
+                return Err(Refusal::new(Reason::UpstreamProtocol));
+            };
+            let page = result::page(kind, text).map_err(|cause| Refusal::new(Reason::UpstreamProtocol).because(cause))?;
+            items.extend(page.items.iter().map(|item| (item.identity.clone().into_owned(), item.text.to_owned())));
+            if items.len() > self.max_items {
+                return Err(Refusal::new(Reason::UpstreamTooLarge).detail(format!("more than {} items in a list", self.max_items)));
+            }
+            let Some(cursor) = page.next_cursor else { return Ok(items) };
+            let next = format!("{{\"cursor\":{}}}", quote(&cursor));
+            if next == params {
+                return Err(Refusal::new(Reason::UpstreamProtocol).detail("the server repeats a cursor"));
+            }
+            params = next;
+        }
+        Err(Refusal::new(Reason::UpstreamTooLarge).detail("the list has too many pages"))
+    }
+
+    async fn ask(&self, kind: ListKind, params: &str) -> Result<portcullis_mcp::message::Message, Refusal> {
+        let request = Request { method: kind.method(), params, name: None, progress: false, log_level: None };
+        let mut exchange = self.connection.request(request).await.map_err(refused)?;
+        while let Some(message) = exchange.next().await {
+            let message = message.map_err(refused)?;
+            if matches!(message.kind(), MessageKind::Response | MessageKind::Error) {
+                return Ok(message);
+            }
+        }
+        Err(Refusal::new(Reason::UpstreamDied))
+    }
+}
+
+/// Whether the server's capabilities announce the feature behind a list.
+pub(crate) fn offers(capabilities: &str, kind: ListKind) -> bool {
+    let member = match kind {
+        ListKind::Tools => "tools",
+        ListKind::Prompts => "prompts",
+        ListKind::Resources | ListKind::ResourceTemplates => "resources",
+    };
+    Object::parse(capabilities).is_ok_and(|object| object.get(member).is_some())
+}
+
+/// How often the server announced that this list changed.
+fn announced(connection: &Connection, kind: ListKind) -> u64 {
+    let counts = connection.list_changes().counts();
+    match kind {
+        ListKind::Tools => counts.tools,
+        ListKind::Prompts => counts.prompts,
+        ListKind::Resources | ListKind::ResourceTemplates => counts.resources,
+    }
+}
+
+fn position(kind: ListKind) -> usize {
+    match kind {
+        ListKind::Tools => 0,
+        ListKind::Prompts => 1,
+        ListKind::Resources => 2,
+        ListKind::ResourceTemplates => 3,
+    }
+}

@@ -1,0 +1,163 @@
+//! The servers: one supervised connection for every server and isolation key.
+//!
+//! A server keeps state for whoever talks to it. By default each principal has a connection of its
+//! own, so that no principal meets what another left behind; `isolation = "shared"` gives one to all.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use portcullis_config::{self as config, Isolation};
+use portcullis_upstream::{Connection, HttpClient, Upstream};
+
+use crate::authn::Principal;
+use crate::clock;
+use crate::refusal::{Reason, Refusal};
+use crate::registry::{Catalogue, Registry, Rules, Source};
+use crate::snapshot::Snapshot;
+use crate::upstream::refused;
+use crate::vault;
+
+/// A connection that nobody used for this long is closed, in seconds.
+const IDLE: i64 = 15 * 60;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct LeaseKey {
+    server: Arc<str>,
+    /// `None`: shared by all.
+    principal: Option<String>,
+}
+
+/// A principal's hold on a server: the connection and what it offers.
+pub(crate) struct Lease {
+    server: Arc<str>,
+    spec: config::Server,
+    upstream: Upstream,
+    catalogue: Catalogue,
+    last_used: AtomicI64,
+}
+
+impl std::fmt::Debug for Lease {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lease").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+impl Lease {
+    pub(crate) fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// A live connection, started or started again if need be.
+    pub(crate) async fn connection(&self) -> Result<Arc<Connection>, Refusal> {
+        self.last_used.store(clock::unix_seconds(), Ordering::Relaxed);
+        self.upstream.connection().await.map_err(refused)
+    }
+}
+
+/// All leases of this process.
+pub(crate) struct Servers {
+    leases: RwLock<HashMap<LeaseKey, Arc<Lease>>>,
+    client: HttpClient,
+}
+
+impl Servers {
+    pub(crate) fn new(client: HttpClient) -> Self {
+        Self { leases: RwLock::new(HashMap::new()), client }
+    }
+
+    fn lease(&self, server: &Arc<str>, principal: &Principal, snapshot: &Snapshot) -> Result<Arc<Lease>, Refusal> {
+        let spec = snapshot.config().servers.get(&**server).ok_or_else(|| Refusal::new(Reason::UpstreamUnavailable))?;
+        let key = LeaseKey {
+            server: Arc::clone(server),
+            principal: (spec.isolation == Isolation::Principal).then(|| principal.key()),
+        };
+        if let Some(lease) = self.leases.read().unwrap_or_else(PoisonError::into_inner).get(&key)
+            && lease.spec == *spec
+        {
+            return Ok(Arc::clone(lease));
+        }
+        let upstream = vault::spec(server, spec, &snapshot.config().limits)
+            .map_err(|cause| Refusal::new(Reason::UpstreamUnavailable).because(cause))?;
+        let mut leases = self.leases.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lease) = leases.get(&key)
+            && lease.spec == *spec
+        {
+            return Ok(Arc::clone(lease));
+        }
+        let held = leases.keys().filter(|known| known.server == key.server).count();
+        if held >= snapshot.config().limits.max_sessions_per_server && !leases.contains_key(&key) {
+            return Err(Refusal::new(Reason::UpstreamUnavailable).detail("limits.max-sessions-per-server is reached"));
+        }
+        let lease = Arc::new(Lease {
+            server: Arc::clone(server),
+            spec: spec.clone(),
+            upstream: Upstream::new(upstream, self.client.clone()),
+            catalogue: Catalogue::default(),
+            last_used: AtomicI64::new(clock::unix_seconds()),
+        });
+        // A lease under an old specification ends when its last call lets go of it.
+        if let Some(old) = leases.insert(key, Arc::clone(&lease)) {
+            tokio::spawn(async move { old.upstream.shutdown().await });
+        }
+        Ok(lease)
+    }
+
+    /// Closes what the configuration no longer has, and what nobody used for a while.
+    pub(crate) async fn sweep(&self, config: &config::Config) {
+        let now = clock::unix_seconds();
+        let gone: Vec<Arc<Lease>> = {
+            let mut leases = self.leases.write().unwrap_or_else(PoisonError::into_inner);
+            let stale: Vec<LeaseKey> = leases
+                .iter()
+                .filter(|(_, lease)| {
+                    let idle = now.saturating_sub(lease.last_used.load(Ordering::Relaxed)) > IDLE && Arc::strong_count(lease) == 1;
+                    idle || config.servers.get(&*lease.server) != Some(&lease.spec)
+                })
+                .map(|(key, _)| key.clone())
+                .collect();
+            stale.iter().filter_map(|key| leases.remove(key)).collect()
+        };
+        for lease in gone {
+            lease.upstream.shutdown().await;
+        }
+    }
+
+    /// Ends every connection in an orderly way.
+    pub(crate) async fn shutdown(&self) {
+        let all: Vec<Arc<Lease>> = {
+            let mut leases = self.leases.write().unwrap_or_else(PoisonError::into_inner);
+            leases.drain().map(|(_, lease)| lease).collect()
+        };
+        futures_util::future::join_all(all.iter().map(|lease| lease.upstream.shutdown())).await;
+    }
+}
+
+/// The leases as one principal sees them under one configuration.
+pub(crate) struct Leases<'a> {
+    pub(crate) servers: &'a Servers,
+    pub(crate) registry: &'a Registry,
+    pub(crate) principal: &'a Principal,
+    pub(crate) snapshot: &'a Snapshot,
+}
+
+impl Leases<'_> {
+    pub(crate) fn lease(&self, server: &Arc<str>) -> Result<Arc<Lease>, Refusal> {
+        self.servers.lease(server, self.principal, self.snapshot)
+    }
+
+    pub(crate) fn source<'s>(&'s self, lease: &'s Lease, connection: &'s Arc<Connection>) -> Source<'s> {
+        let config = self.snapshot.config();
+        Source {
+            server: &lease.server,
+            connection,
+            registry: self.registry,
+            rules: Rules {
+                enforce: config.controls.definition_pins,
+                trust_on_first_use: config.registry.mode == config::RegistryMode::TrustOnFirstUse,
+                shield: self.snapshot.shield(),
+            },
+            max_items: config.limits.max_list_items,
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The shield's place in the path: arguments before they leave, answers before they arrive.
+//!
+//! `Permitted<Call> → Screened<Call>`. What is screened here is exactly what goes on: the params
+//! are rewritten first (the server's own name for the tool, `_meta` without what only the gateway
+//! may say) and judged after.
+
+use std::borrow::Cow;
+
+use portcullis_mcp::error::WireError;
+use portcullis_mcp::json::{Splice, quote};
+use portcullis_mcp::meta::{self, RECEIPT_PREFIX, RESERVED_PREFIX};
+use portcullis_shield::{Direction, Finding, Screening, Shield, Verdict};
+
+use crate::authz::Permitted;
+use crate::refusal::{Reason, Refusal};
+use crate::registry::Call;
+
+/// Proof that content was judged. Holds the very text that will be sent.
+#[derive(Debug)]
+pub(crate) struct Screened<T> {
+    permitted: Permitted<T>,
+    params: String,
+    verdict: Verdict,
+    findings: Vec<Finding>,
+}
+
+impl<T> Screened<T> {
+    pub(crate) fn permitted(&self) -> &Permitted<T> {
+        &self.permitted
+    }
+
+    /// The judged params, as they go to the server.
+    pub(crate) fn params(&self) -> &str {
+        &self.params
+    }
+
+    pub(crate) fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    pub(crate) fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+}
+
+/// Judges what a call would send.
+pub(crate) fn screen_call(shield: &Shield, permitted: Permitted<Call>) -> Result<Screened<Call>, (Permitted<Call>, Screening<'static>)> {
+    let params = outgoing(permitted.what());
+    let screening = shield.screen(Direction::Argument, &params);
+    let Screening { verdict, findings, text } = screening;
+    match verdict {
+        Verdict::Block | Verdict::Hold => {
+            let shown = Screening { verdict, findings, text: Cow::Borrowed("") };
+            Err((permitted, shown))
+        }
+        Verdict::Allow | Verdict::Mark | Verdict::Redact => {
+            let params = text.into_owned();
+            Ok(Screened { permitted, params, verdict, findings })
+        }
+    }
+}
+
+/// What a result became.
+pub(crate) struct Judged {
+    pub(crate) text: String,
+    pub(crate) verdict: Verdict,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Judges a JSON text that a server sent.
+pub(crate) fn screen_reply(shield: &Shield, text: &str) -> Result<Judged, (Refusal, Vec<Finding>)> {
+    let screening = shield.screen(Direction::Result, text);
+    match screening.verdict {
+        Verdict::Block | Verdict::Hold => Err((Refusal::new(Reason::ResultBlocked), screening.findings)),
+        verdict => Ok(Judged { text: screening.text.into_owned(), verdict, findings: screening.findings }),
+    }
+}
+
+/// The params as the server will get them.
+fn outgoing(call: &Call) -> String {
+    let params = call.admitted().message().params().unwrap_or("{}");
+    let target = call.target();
+    let mut splice = Splice::new(params);
+    splice.replace(target.name_span, quote(&target.name));
+    let named = splice.finish();
+    match cleaned(&named) {
+        Ok(text) => text.into_owned(),
+        // The params were parsed before, so that this cannot fail; an empty object asks for nothing.
+        Err(_) => "{}".to_owned(),
+    }
+}
+
+/// Takes out of `_meta` what belongs to the gateway's hop: the reserved keys, our receipts, the
+/// progress token (ours replaces it) and `baggage`, which could carry data to a server unseen.
+fn cleaned(params: &str) -> Result<Cow<'_, str>, WireError> {
+    meta::strip(params, |key| {
+        key.starts_with(RESERVED_PREFIX) || key.starts_with(RECEIPT_PREFIX) || key == "progressToken" || key == "baggage"
+    })
+}

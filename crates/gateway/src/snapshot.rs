@@ -1,0 +1,85 @@
+//! Everything a configuration decides, compiled once and never changed.
+//!
+//! A reload builds a new snapshot and swaps it; a message that is under way keeps the one it
+//! started with.
+
+use portcullis_config::{self as config, ArgumentAction, DefinitionAction, ResultAction};
+use portcullis_mcp::json::Limits;
+use portcullis_policy::Policies;
+use portcullis_shield::{self as shield, Shield, Verdict};
+
+use crate::authn::Authenticator;
+use crate::authz::Authz;
+use crate::profile::Profiles;
+
+/// One configuration, ready to serve.
+pub(crate) struct Snapshot {
+    config: config::Config,
+    authenticator: Authenticator,
+    profiles: Profiles,
+    authz: Authz,
+    shield: Shield,
+}
+
+impl Snapshot {
+    pub(crate) fn new(config: config::Config, policies: Policies) -> Self {
+        let controls = &config.controls;
+        Self {
+            authenticator: Authenticator::new(&config.authn, controls.authentication),
+            profiles: Profiles::new(&config),
+            authz: Authz::new(policies, controls.authorization),
+            shield: Shield::new(shield_settings(&config)),
+            config,
+        }
+    }
+
+    pub(crate) fn config(&self) -> &config::Config {
+        &self.config
+    }
+
+    pub(crate) fn authenticator(&self) -> &Authenticator {
+        &self.authenticator
+    }
+
+    pub(crate) fn profiles(&self) -> &Profiles {
+        &self.profiles
+    }
+
+    pub(crate) fn authz(&self) -> &Authz {
+        &self.authz
+    }
+
+    pub(crate) fn shield(&self) -> &Shield {
+        &self.shield
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { max_bytes: self.config.limits.max_message, max_depth: self.config.limits.max_depth }
+    }
+}
+
+/// The control `sanitiser` switched off leaves findings nowhere and changes nothing.
+fn shield_settings(config: &config::Config) -> shield::Settings {
+    if !config.controls.sanitiser {
+        return shield::Settings { definitions: Verdict::Allow, arguments: Verdict::Allow, results: Verdict::Allow };
+    }
+    shield::Settings {
+        definitions: match config.shield.definitions {
+            DefinitionAction::Allow => Verdict::Allow,
+            DefinitionAction::Hold => Verdict::Hold,
+            DefinitionAction::Mark => Verdict::Mark,
+        },
+        arguments: match config.shield.arguments {
+            ArgumentAction::Allow => Verdict::Allow,
+            ArgumentAction::Block => Verdict::Block,
+            ArgumentAction::Mark => Verdict::Mark,
+            ArgumentAction::Redact => Verdict::Redact,
+        },
+        results: match config.shield.results {
+            ResultAction::Allow => Verdict::Allow,
+            ResultAction::Block => Verdict::Block,
+            ResultAction::Mark => Verdict::Mark,
+            ResultAction::Redact => Verdict::Redact,
+        },
+    }
+}

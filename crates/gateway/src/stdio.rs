@@ -1,0 +1,187 @@
+//! One profile on standard input and output, for hosts that start their servers themselves.
+//!
+//! Newline-delimited JSON-RPC (MCP stdio transport). Whoever started the process is the caller.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use portcullis_mcp::framing::LineDecoder;
+use portcullis_mcp::message::{Kind, Message};
+use portcullis_mcp::method::Method;
+use portcullis_mcp::params::{Params, view};
+use portcullis_mcp::version::ProtocolVersion;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::arrival::{Arrival, Credential, Facts, Headers, Selector, Transport};
+use crate::gateway::Gateway;
+use crate::pipeline::{self, Answer, Received};
+use crate::refusal::Refusal;
+use crate::reply::Outgoing;
+
+/// How many answers may wait for a slow reader before calls wait too.
+const BACKLOG: usize = 64;
+/// How many requests of one host run at the same time.
+const PARALLEL: usize = 64;
+
+/// Serves `profile` until the input ends, then lets running calls go.
+///
+/// # Errors
+/// When the input or the output breaks.
+pub async fn serve(
+    gateway: Arc<Gateway>,
+    profile: &str,
+    mut input: impl AsyncRead + Unpin,
+    output: impl AsyncWrite + Unpin + Send + 'static,
+) -> std::io::Result<()> {
+    let (out, writer) = write_to(output);
+    let mut host = Host { gateway, profile: profile.to_owned(), agreed: None, running: Running::default(), tasks: JoinSet::new(), out };
+    let limits = host.gateway.snapshot().limits();
+    let mut lines = LineDecoder::new(limits.max_bytes);
+    let mut chunk = vec![0u8; 64 * 1024];
+    loop {
+        let count = input.read(&mut chunk).await?;
+        let Some(read) = chunk.get(..count).filter(|read| !read.is_empty()) else { break };
+        lines.feed(read);
+        while let Some(line) = lines.next_line() {
+            let parsed = match line {
+                Ok(line) => Message::parse(line, &limits).map_err(Refusal::from),
+                Err(_) => Err(Refusal::new(crate::refusal::Reason::MessageTooLarge)),
+            };
+            host.take(parsed).await;
+        }
+    }
+    // The host closed its end: it waits for nothing any more.
+    host.tasks.shutdown().await;
+    drop(host);
+    writer.await.map_err(std::io::Error::other)?
+}
+
+/// The one host on the other end.
+struct Host {
+    gateway: Arc<Gateway>,
+    profile: String,
+    agreed: Option<ProtocolVersion>,
+    running: Running,
+    tasks: JoinSet<()>,
+    out: mpsc::Sender<String>,
+}
+
+/// Requests under way, by their id.
+type Running = Arc<Mutex<HashMap<String, AbortHandle>>>;
+
+impl Host {
+    async fn take(&mut self, parsed: Result<Message, Refusal>) {
+        while self.tasks.len() >= PARALLEL {
+            self.tasks.join_next().await;
+        }
+        while self.tasks.try_join_next().is_some() {}
+        let greeting = parsed.as_ref().is_ok_and(|message| message.method() == Some(Method::Initialize));
+        if let Ok(message) = &parsed {
+            self.cancel(message);
+        }
+        let id = parsed.as_ref().ok().filter(|message| message.kind() == Kind::Request).and_then(Message::id).map(str::to_owned);
+        let serving = serve_one(Arc::clone(&self.gateway), self.arrival(), parsed, self.out.clone());
+        if greeting {
+            // What follows depends on what the greeting agrees on.
+            if let Some(agreed) = serving.await {
+                self.agreed = Some(agreed);
+            }
+            return;
+        }
+        let running = Arc::clone(&self.running);
+        let done = id.clone();
+        let handle = self.tasks.spawn(async move {
+            serving.await;
+            if let Some(id) = done {
+                running.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            }
+        });
+        if let Some(id) = id.filter(|_| !handle.is_finished()) {
+            self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id, handle);
+        }
+    }
+
+    fn arrival(&self) -> Arrival {
+        Arrival {
+            credential: Credential::Process,
+            facts: Facts {
+                transport: Transport::Stdio,
+                remote: None,
+                forwarded: false,
+                profile: Selector::Name(self.profile.clone()),
+                headers: Headers::default(),
+                connection: self.agreed,
+            },
+        }
+    }
+
+    /// Ends a request that the host no longer wants. Its entry closes as `cancelled`.
+    fn cancel(&self, message: &Message) {
+        if message.method() != Some(Method::Cancelled) {
+            return;
+        }
+        if let Ok(Params::Cancelled { request_id, .. }) = view(Method::Cancelled, message.params())
+            && let Some(handle) = self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(request_id)
+        {
+            handle.abort();
+        }
+    }
+}
+
+/// Serves one message and writes its answer. Returns the version that a greeting agreed on.
+async fn serve_one(
+    gateway: Arc<Gateway>,
+    arrival: Arrival,
+    parsed: Result<Message, Refusal>,
+    out: mpsc::Sender<String>,
+) -> Option<ProtocolVersion> {
+    let body = std::future::ready(parsed.map(Received::Message));
+    match pipeline::serve(&gateway, arrival, body).await {
+        Answer::Accepted => None,
+        Answer::Refused { answers: false, .. } => None,
+        Answer::Refused { body, .. } => send(&out, body).await,
+        Answer::Message { body, agreed, .. } => send(&out, body).await.or(agreed),
+        Answer::Stream(mut reply) => {
+            while let Some(outgoing) = reply.next().await {
+                let (Outgoing::Answer(text) | Outgoing::Notification(text)) = outgoing;
+                send(&out, text).await;
+            }
+            None
+        }
+    }
+}
+
+async fn send(out: &mpsc::Sender<String>, text: String) -> Option<ProtocolVersion> {
+    if out.send(text).await.is_err() {
+        tracing::debug!("the host no longer reads");
+    }
+    None
+}
+
+/// One task owns the output, so that messages never interleave.
+fn write_to(mut output: impl AsyncWrite + Unpin + Send + 'static) -> (mpsc::Sender<String>, tokio::task::JoinHandle<std::io::Result<()>>) {
+    let (sender, mut receiver) = mpsc::channel::<String>(BACKLOG);
+    let writer = tokio::spawn(async move {
+        while let Some(text) = receiver.recv().await {
+            output.write_all(&one_line(text)).await?;
+            output.flush().await?;
+        }
+        Ok(())
+    });
+    (sender, writer)
+}
+
+/// Strict JSON has no raw line break inside a string, so that every one is white space between
+/// tokens. A server may have written them; this framing cannot carry them.
+fn one_line(text: String) -> Vec<u8> {
+    let mut line = text.into_bytes();
+    for byte in &mut line {
+        if matches!(byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
+    line.push(b'\n');
+    line
+}

@@ -1,0 +1,112 @@
+//! The vault: what a server needs to know the gateway, and where it comes from.
+//!
+//! `Screened<Call> → Outbound`. In this version a server's credential is a reference in the
+//! configuration (`env:` or `file:`), read when the connection is opened and the same for every
+//! caller. Nothing of the caller's own credential can get here: authentication consumed it.
+
+use std::path::PathBuf;
+
+use http::{HeaderName, Uri};
+use portcullis_config::{self as config, EraChoice, SecretRef};
+use portcullis_mcp::json::Limits;
+use portcullis_upstream::{self as upstream, Spec};
+use secrecy::SecretString;
+
+use crate::registry::Call;
+use crate::shield::Screened;
+
+/// Why a reference gave no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The environment variable is not set, or is not UTF-8.
+    #[error("environment variable {0} is not set")]
+    Env(String),
+    /// The file cannot be read.
+    #[error("secret file {path} cannot be read")]
+    File {
+        /// The file's path.
+        path: String,
+        /// The error of the operating system.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The URL in the configuration is not one.
+    #[error("the url of server {0} is not valid")]
+    Url(String),
+    /// A header name in the configuration is not one.
+    #[error("the header name {0} is not valid")]
+    Header(String),
+}
+
+/// A call with everything it needs to leave.
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    screened: Screened<Call>,
+}
+
+impl Outbound {
+    pub(crate) fn into_screened(self) -> Screened<Call> {
+        self.screened
+    }
+
+    pub(crate) fn screened(&self) -> &Screened<Call> {
+        &self.screened
+    }
+}
+
+/// Attaches the server's credential: in this version the one its connection was opened with.
+pub(crate) fn attach(screened: Screened<Call>) -> Outbound {
+    Outbound { screened }
+}
+
+/// Reads a secret from where the configuration says.
+pub fn read(reference: &SecretRef) -> Result<SecretString, VaultError> {
+    match reference {
+        SecretRef::Env(name) => std::env::var(name).map(SecretString::from).map_err(|_| VaultError::Env(name.clone())),
+        SecretRef::File(path) => {
+            let text = std::fs::read_to_string(path).map_err(|source| VaultError::File { path: path.clone(), source })?;
+            Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
+        }
+    }
+}
+
+/// What the connection layer needs to reach a server, with its secrets read.
+pub(crate) fn spec(name: &str, server: &config::Server, limits: &config::Limits) -> Result<Spec, VaultError> {
+    let transport = match &server.transport {
+        config::Transport::Stdio { command, args, env, plain_env, cwd } => {
+            let mut variables: Vec<(String, SecretString)> =
+                plain_env.iter().map(|(key, value)| (key.clone(), SecretString::from(value.as_str()))).collect();
+            for (key, reference) in env {
+                variables.push((key.clone(), read(reference)?));
+            }
+            upstream::Transport::Stdio { command: command.clone(), args: args.clone(), env: variables, cwd: cwd.as_ref().map(PathBuf::from) }
+        }
+        config::Transport::Http { url, headers, plain_headers } => {
+            let mut sent = Vec::with_capacity(headers.len() + plain_headers.len());
+            for (key, value) in plain_headers {
+                sent.push((header(key)?, SecretString::from(value.as_str())));
+            }
+            for (key, reference) in headers {
+                sent.push((header(key)?, read(reference)?));
+            }
+            let url: Uri = url.parse().map_err(|_| VaultError::Url(name.to_owned()))?;
+            upstream::Transport::Http { url, headers: sent }
+        }
+    };
+    Ok(Spec {
+        name: name.to_owned(),
+        transport,
+        era: match server.era {
+            EraChoice::Auto => upstream::EraChoice::Auto,
+            EraChoice::Legacy => upstream::EraChoice::Legacy,
+            EraChoice::Modern => upstream::EraChoice::Modern,
+        },
+        startup_timeout: server.startup_timeout,
+        request_timeout: server.request_timeout.unwrap_or(limits.request_timeout),
+        limits: Limits { max_bytes: limits.max_message, max_depth: limits.max_depth },
+    })
+}
+
+fn header(name: &str) -> Result<HeaderName, VaultError> {
+    name.parse().map_err(|_| VaultError::Header(name.to_owned()))
+}
