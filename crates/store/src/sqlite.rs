@@ -176,3 +176,6 @@ async fn use_write_ahead_log(writer: &SqlitePool) -> Result<(), StoreError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,3 +64,6 @@ fn create(file: &Path) -> io::Result<()> {
         .open(file)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
