@@ -60,8 +60,8 @@ struct Parsed<'a> {
 
 pub(crate) fn load(sources: &[Source]) -> Result<Policies, Vec<Problem>> {
     let vocabulary = Vocabulary::parse().map_err(|error| vec![of_schema(&error)])?;
-    let (schema, _) = Schema::from_cedarschema_str(crate::schema())
-        .map_err(|error| vec![of_schema(&error)])?;
+    let (schema, _) =
+        Schema::from_cedarschema_str(crate::schema()).map_err(|error| vec![of_schema(&error)])?;
 
     let mut problems = Vec::new();
     let mut parsed = Vec::new();
@@ -164,7 +164,9 @@ fn assemble<'a>(
         let mut id = PolicyId::new(&entry.name);
         if let Some(first) = origins.get(&id) {
             let line = first.offset.map(|at| position(&first.source.text, at).0);
-            let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
+            let line = line
+                .map(|line| format!(", line {line}"))
+                .unwrap_or_default();
             let message = format!("the policy name `{}` is taken", entry.name);
             problems.push(Problem {
                 help: Some(format!("first used in {}{line}", first.source.name)),
@@ -237,7 +239,12 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
 fn sort(problems: &mut [Problem], sources: &[Source]) {
     problems.sort_by_cached_key(|problem| {
         let source = sources.iter().position(|s| s.name == problem.source);
-        (source, problem.line, problem.column, problem.message.clone())
+        (
+            source,
+            problem.line,
+            problem.column,
+            problem.message.clone(),
+        )
     });
 }
 

@@ -146,10 +146,7 @@ fn a_forbid_wins_and_is_named() {
            @id("not-b") forbid (principal, action, resource in Server::"papers");
            @id("not-a") forbid (principal == User::"ada", action, resource);"#,
     );
-    assert_eq!(
-        policies.authorize(&query()),
-        forbidden(&["not-a", "not-b"])
-    );
+    assert_eq!(policies.authorize(&query()), forbidden(&["not-a", "not-b"]));
 }
 
 /// The validator leaves little that can fail: an overflow, and the parsing of
@@ -163,9 +160,8 @@ fn a_policy_that_fails_denies_whatever_the_others_say() {
         let policies = policies(&text);
         assert_eq!(policies.authorize(&query()), error(&["broken"]), "{effect}");
 
-        let with_forbid = format!(
-            "{text}\n@id(\"no\") forbid (principal, action, resource) unless {{ false }};"
-        );
+        let with_forbid =
+            format!("{text}\n@id(\"no\") forbid (principal, action, resource) unless {{ false }};");
         let policies = super::policies(&with_forbid);
         assert_eq!(policies.authorize(&query()), error(&["broken"]), "{effect}");
     }
@@ -244,9 +240,8 @@ fn ids_cannot_change_their_meaning() {
 /// The same ids, written into a policy with Cedar's escapes, are met exactly.
 #[test]
 fn a_policy_can_name_any_id() {
-    let policies = policies(
-        r#"@id("odd") permit (principal == User::"a\"]\n\u{200b}é", action, resource);"#,
-    );
+    let policies =
+        policies(r#"@id("odd") permit (principal == User::"a\"]\n\u{200b}é", action, resource);"#);
     let mut odd = query();
     odd.principal.id = "a\"]\n\u{200b}é";
     assert_eq!(policies.authorize(&odd), permit(&["odd"]));
@@ -310,5 +305,7 @@ fn condition() -> impl Strategy<Value = String> {
 
 /// Every character as an escape of Cedar's.
 fn escape(text: &str) -> String {
-    text.chars().map(|c| format!("\\u{{{:x}}}", u32::from(c))).collect()
+    text.chars()
+        .map(|c| format!("\\u{{{:x}}}", u32::from(c)))
+        .collect()
 }

@@ -19,10 +19,22 @@ fn render(problems: &[crate::Problem]) -> String {
 #[test]
 fn problems_of_several_files_come_together() {
     let files = [
-        ("a.cedar", "// é\npermit (principal, action, resource);\npermit (principal;\n"),
-        ("b.cedar", "@id(\"b\")\npermit (principal, action, resource)\nwhen { principal.salary > 3 };\n"),
-        ("c.cedar", "permit (principal == Person::\"x\", action, resource);\n\n  forbid (principal, action == Action::\"fly\", resource);"),
-        ("d.cedar", "@id(\"fine\") permit (principal, action, resource);"),
+        (
+            "a.cedar",
+            "// é\npermit (principal, action, resource);\npermit (principal;\n",
+        ),
+        (
+            "b.cedar",
+            "@id(\"b\")\npermit (principal, action, resource)\nwhen { principal.salary > 3 };\n",
+        ),
+        (
+            "c.cedar",
+            "permit (principal == Person::\"x\", action, resource);\n\n  forbid (principal, action == Action::\"fly\", resource);",
+        ),
+        (
+            "d.cedar",
+            "@id(\"fine\") permit (principal, action, resource);",
+        ),
     ];
     assert_snapshot!(problems(&files), @r#"
     a.cedar:3:18: unexpected token `;`
@@ -37,9 +49,18 @@ fn problems_of_several_files_come_together() {
 #[test]
 fn a_name_is_given_once() {
     let files = [
-        ("a.cedar", "@id(\"x\") permit (principal, action, resource);\n@id(\"x\")\nforbid (principal, action, resource);"),
-        ("b.cedar", "\n@id(\"x\") permit (principal, action, resource);\n@id(\"a.cedar#1\") permit (principal, action, resource);"),
-        ("c.cedar", "@id(\"\") permit (principal, action, resource);\n@id permit (principal, action, resource);\n@id(\"a\\nb\") permit (principal, action, resource);"),
+        (
+            "a.cedar",
+            "@id(\"x\") permit (principal, action, resource);\n@id(\"x\")\nforbid (principal, action, resource);",
+        ),
+        (
+            "b.cedar",
+            "\n@id(\"x\") permit (principal, action, resource);\n@id(\"a.cedar#1\") permit (principal, action, resource);",
+        ),
+        (
+            "c.cedar",
+            "@id(\"\") permit (principal, action, resource);\n@id permit (principal, action, resource);\n@id(\"a\\nb\") permit (principal, action, resource);",
+        ),
     ];
     assert_snapshot!(problems(&files), @r#"
     a.cedar:2:1: the policy name `x` is taken [first used in a.cedar, line 1]
@@ -76,14 +97,20 @@ fn validation_is_strict() {
         "decimal(context.profile).lessThan(decimal(\"1.0\"))",
     ] {
         let text = format!("permit (principal, action, resource) when {{ {condition} }};");
-        assert!(Policies::load(&sources(&[("a.cedar", &text)])).is_err(), "{condition}");
+        assert!(
+            Policies::load(&sources(&[("a.cedar", &text)])).is_err(),
+            "{condition}"
+        );
     }
 }
 
 #[test]
 fn policies_without_a_name_are_counted_in_their_file() {
     let text = "permit (principal, action, resource);".repeat(11);
-    let policies = load(&[("a.cedar", &text), ("b.cedar", "permit (principal, action, resource);")]);
+    let policies = load(&[
+        ("a.cedar", &text),
+        ("b.cedar", "permit (principal, action, resource);"),
+    ]);
     assert_eq!(policies.len(), 12);
     let Decision::Permit { policies } = policies.authorize(&query()) else {
         panic!("denied")
@@ -134,16 +161,28 @@ fn the_shipped_policies_and_the_schema_are_valid() {
         ("research.cedar", research),
     ] {
         let policies = load(&[(name, text)]);
-        assert!(policies.warnings().is_empty(), "{}", render(policies.warnings()));
+        assert!(
+            policies.warnings().is_empty(),
+            "{}",
+            render(policies.warnings())
+        );
         assert!(!policies.is_empty());
-        assert_eq!(text.matches("@id(\"").count(), policies.len(), "{name}: every policy has a name");
+        assert_eq!(
+            text.matches("@id(\"").count(),
+            policies.len(),
+            "{name}: every policy has a name"
+        );
     }
 }
 
 #[test]
 fn the_schema_and_the_actions_agree() {
     let policies = policies("");
-    let mut known: Vec<String> = policies.schema.actions().map(|a| a.id().unescaped().to_owned()).collect();
+    let mut known: Vec<String> = policies
+        .schema
+        .actions()
+        .map(|a| a.id().unescaped().to_owned())
+        .collect();
     known.sort();
     let mut named: Vec<String> = Action::ALL.iter().map(ToString::to_string).collect();
     named.sort();

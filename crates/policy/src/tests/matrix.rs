@@ -5,13 +5,33 @@ use std::fmt::Write as _;
 
 use super::*;
 
-type Person = (&'static str, PrincipalKind, &'static str, &'static [&'static str]);
+type Person = (
+    &'static str,
+    PrincipalKind,
+    &'static str,
+    &'static [&'static str],
+);
 
 const PEOPLE: &[Person] = &[
-    ("ada (researchers)", PrincipalKind::User, "ada", &["researchers"]),
-    ("eve (researchers, editors)", PrincipalKind::User, "eve", &["researchers", "editors"]),
+    (
+        "ada (researchers)",
+        PrincipalKind::User,
+        "ada",
+        &["researchers"],
+    ),
+    (
+        "eve (researchers, editors)",
+        PrincipalKind::User,
+        "eve",
+        &["researchers", "editors"],
+    ),
     ("ed (editors)", PrincipalKind::User, "ed", &["editors"]),
-    ("bot (agent, researchers)", PrincipalKind::Agent, "bot", &["researchers"]),
+    (
+        "bot (agent, researchers)",
+        PrincipalKind::Agent,
+        "bot",
+        &["researchers"],
+    ),
     ("mallory (no group)", PrincipalKind::User, "mallory", &[]),
     ("local", PrincipalKind::User, "local", &[]),
     ("local (agent)", PrincipalKind::Agent, "local", &[]),
@@ -39,7 +59,9 @@ fn rows() -> Vec<(Action, Target<'static>)> {
         (Action::SetLevel, Target::Profile("research")),
     ];
     rows.extend(
-        TOOLS.iter().map(|&(server, name)| (Action::ToolsCall, Target::Tool { server, name })),
+        TOOLS
+            .iter()
+            .map(|&(server, name)| (Action::ToolsCall, Target::Tool { server, name })),
     );
     for action in [Action::ResourcesRead, Action::ResourcesSubscribe] {
         for server in ["papers", "quotes"] {
@@ -54,27 +76,40 @@ fn rows() -> Vec<(Action, Target<'static>)> {
     rows
 }
 
+/// A row for each thing to do, a column for each person. `yes`, `-` for what
+/// no policy permits, `no` for what a policy forbids, `error` for the rest.
 fn matrix(policies: &Policies, profile: &str) -> String {
     let mut out = String::new();
-    for (label, kind, id, groups) in PEOPLE {
-        writeln!(out, "{label}").unwrap();
-        let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
-        for (action, resource) in rows() {
-            let mut query = Query { action, resource, ..query() };
-            query.principal = Principal { kind: *kind, id, groups: &groups, ..query.principal };
+    for (action, resource) in rows() {
+        let target = match resource {
+            Target::Profile(name) => name.to_owned(),
+            Target::Tool { server, name } | Target::Prompt { server, name } => {
+                format!("{server}/{name}")
+            }
+            Target::Resource { server, uri } => format!("{server}/{uri}"),
+        };
+        write!(out, "{:<20} {target:<22}", action.as_str()).unwrap();
+        for (_, kind, id, groups) in PEOPLE {
+            let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
+            let mut query = Query {
+                action,
+                resource,
+                ..query()
+            };
+            query.principal.kind = *kind;
+            query.principal.id = id;
+            query.principal.groups = &groups;
             query.context.profile = profile;
-            let target = match resource {
-                Target::Profile(name) => name.to_owned(),
-                Target::Tool { server, name } | Target::Prompt { server, name } => format!("{server}/{name}"),
-                Target::Resource { server, uri } => format!("{server}/{uri}"),
-            };
             let answer = match policies.authorize(&query) {
-                Decision::Permit { policies } => format!("permit  {}", policies.join(", ")),
-                Decision::Deny(Denial::NoPermit) => "-".to_owned(),
-                Decision::Deny(denial) => format!("{}  {}", denial.as_str(), denial.policies().join(", ")),
+                Decision::Permit { .. } => "yes",
+                Decision::Deny(Denial::NoPermit) => "-",
+                Decision::Deny(Denial::Forbidden { .. }) => "no",
+                Decision::Deny(Denial::Error { .. }) => "error",
             };
-            writeln!(out, "  {:<20} {target:<22} {answer}", action.as_str()).unwrap();
+            write!(out, " {answer:<5}").unwrap();
         }
+        out.truncate(out.trim_end().len());
+        out.push('\n');
     }
     out
 }
@@ -84,11 +119,33 @@ fn shipped_policies() {
     let research = include_str!("../../../../policies/research.cedar");
     let research = load(&[("research.cedar", research)]);
     let local = load(&[("everything-local.cedar", crate::LOCAL_POLICY)]);
-    let text = format!(
-        "research.cedar, profile research\n\n{}\nresearch.cedar, profile other\n\n{}\neverything-local.cedar, profile research\n\n{}",
-        matrix(&research, "research"),
-        matrix(&research, "other"),
-        matrix(&local, "research"),
-    );
+    let mut text = "people, by column:\n".to_owned();
+    for (index, (label, ..)) in PEOPLE.iter().enumerate() {
+        writeln!(text, "  {} {label}", index + 1).unwrap();
+    }
+    for (title, policies, profile) in [
+        (
+            "research.cedar, through the profile research",
+            &research,
+            "research",
+        ),
+        (
+            "research.cedar, through the profile other",
+            &research,
+            "other",
+        ),
+        (
+            "everything-local.cedar, through the profile research",
+            &local,
+            "research",
+        ),
+    ] {
+        write!(text, "\n{title}\n\n{:<43}", "").unwrap();
+        for index in 1..=PEOPLE.len() {
+            write!(text, " {index:<5}").unwrap();
+        }
+        text.truncate(text.trim_end().len());
+        write!(text, "\n{}", matrix(policies, profile)).unwrap();
+    }
     insta::assert_snapshot!("shipped_policies", text);
 }
