@@ -49,6 +49,17 @@ impl Principal {
         self.authentication
     }
 
+    /// Whoever runs a command of `portcullis` itself. No message can come from it.
+    pub(crate) fn operator() -> Self {
+        Self {
+            id: "portcullis".to_owned(),
+            kind: PrincipalKind::Workload,
+            groups: Vec::new(),
+            roles: Vec::new(),
+            authentication: "operator",
+        }
+    }
+
     /// A key that no two principals share.
     pub(crate) fn key(&self) -> String {
         format!("{}:{}", kind_name(self.kind), self.id)

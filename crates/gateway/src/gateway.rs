@@ -4,15 +4,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use portcullis_mcp::result::ListKind;
+use portcullis_mcp::version::ProtocolVersion;
 use portcullis_store::{AuditRecord, AuditStore, Closed, RegistryStore, SessionStore, Sqlite, StoreError};
 use portcullis_upstream::{HttpClient, UpstreamError};
 use tokio::task::JoinHandle;
 
 use crate::audit::Trail;
+use crate::authn::Principal;
 use crate::clock;
 use crate::load::Loaded;
-use crate::registry::Registry;
-use crate::servers::Servers;
+use crate::refusal::Refusal;
+use crate::registry::{Freshness, Registry, Standing};
+use crate::servers::{Leases, Servers};
 use crate::session::{SessionError, Sessions};
 use crate::snapshot::Snapshot;
 
@@ -54,6 +58,24 @@ pub enum OpenError {
     Tls(#[from] UpstreamError),
 }
 
+/// What a look at a server showed.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Inspection {
+    /// The protocol revision that was agreed on.
+    #[serde(serialize_with = "as_text")]
+    pub version: ProtocolVersion,
+    /// The server's self-reported name and version, as raw JSON.
+    pub server_info: Option<String>,
+    /// Definitions in force.
+    pub approved: usize,
+    /// Definitions held for review.
+    pub held: usize,
+}
+
+fn as_text<S: serde::Serializer>(version: &ProtocolVersion, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(version.as_str())
+}
+
 /// A running gateway. Listeners share it.
 pub struct Gateway {
     snapshot: ArcSwap<Snapshot>,
@@ -74,7 +96,7 @@ impl Gateway {
         close_lost_entries(&*stores.audit).await?;
         let (trail, writer) = Trail::start(Arc::clone(&stores.audit));
         let gateway = Arc::new(Self {
-            snapshot: ArcSwap::from_pointee(Snapshot::new(loaded.config, loaded.policies)),
+            snapshot: ArcSwap::from_pointee(Snapshot::new(loaded)),
             sessions: Sessions::open(Arc::clone(&stores.sessions)).await?,
             registry: Registry::open(Arc::clone(&stores.registry)).await?,
             servers: Servers::new(HttpClient::new()?),
@@ -88,7 +110,7 @@ impl Gateway {
 
     /// Takes a new configuration into use. Messages under way keep the one they started with.
     pub async fn reload(&self, loaded: Loaded) {
-        let snapshot = Arc::new(Snapshot::new(loaded.config, loaded.policies));
+        let snapshot = Arc::new(Snapshot::new(loaded));
         self.snapshot.store(Arc::clone(&snapshot));
         self.servers.sweep(snapshot.config()).await;
     }
@@ -102,6 +124,39 @@ impl Gateway {
         for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             task.abort();
         }
+    }
+
+    /// Connects to one server as the operator does: every list is fetched, judged and put on
+    /// record. Nothing is called.
+    ///
+    /// # Errors
+    /// When the server is not configured, cannot be reached, or breaks the protocol.
+    pub async fn inspect(&self, server: &str) -> Result<Inspection, Refusal> {
+        let snapshot = self.snapshot();
+        let operator = Principal::operator();
+        let leases = Leases { servers: &self.servers, registry: &self.registry, principal: &operator, snapshot: &snapshot };
+        let lease = leases.lease(&Arc::from(server))?;
+        let connection = lease.connection().await?;
+        let source = leases.source(&lease, &connection);
+        let mut inspection = Inspection {
+            version: connection.version(),
+            server_info: connection.server_info().map(str::to_owned),
+            approved: 0,
+            held: 0,
+        };
+        let instructions = lease.catalogue().instructions(&source).await?;
+        inspection.approved += usize::from(instructions.is_some());
+        inspection.held += usize::from(instructions.is_none() && connection.instructions().is_some());
+        for kind in [ListKind::Tools, ListKind::Prompts, ListKind::Resources, ListKind::ResourceTemplates] {
+            let listing = lease.catalogue().listing(kind, Freshness::Now, &source).await?;
+            for definition in listing.definitions() {
+                match definition.standing {
+                    Standing::Approved => inspection.approved += 1,
+                    Standing::Changed | Standing::Rejected | Standing::Unreviewed => inspection.held += 1,
+                }
+            }
+        }
+        Ok(inspection)
     }
 
     /// Waits until everything recorded so far is on disk. `false` when it could not be written.

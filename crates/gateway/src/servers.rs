@@ -18,9 +18,6 @@ use crate::snapshot::Snapshot;
 use crate::upstream::refused;
 use crate::vault;
 
-/// A connection that nobody used for this long is closed, in seconds.
-const IDLE: i64 = 15 * 60;
-
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct LeaseKey {
     server: Arc<str>,
@@ -77,7 +74,7 @@ impl Servers {
         {
             return Ok(Arc::clone(lease));
         }
-        let upstream = vault::spec(server, spec, &snapshot.config().limits)
+        let upstream = vault::spec(server, spec, &snapshot.config().limits, snapshot.base())
             .map_err(|cause| Refusal::new(Reason::UpstreamUnavailable).because(cause))?;
         let mut leases = self.leases.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(lease) = leases.get(&key)
@@ -106,12 +103,13 @@ impl Servers {
     /// Closes what the configuration no longer has, and what nobody used for a while.
     pub(crate) async fn sweep(&self, config: &config::Config) {
         let now = clock::unix_seconds();
+        let unused = i64::try_from(config.limits.session_idle_timeout.as_secs()).unwrap_or(i64::MAX);
         let gone: Vec<Arc<Lease>> = {
             let mut leases = self.leases.write().unwrap_or_else(PoisonError::into_inner);
             let stale: Vec<LeaseKey> = leases
                 .iter()
                 .filter(|(_, lease)| {
-                    let idle = now.saturating_sub(lease.last_used.load(Ordering::Relaxed)) > IDLE && Arc::strong_count(lease) == 1;
+                    let idle = now.saturating_sub(lease.last_used.load(Ordering::Relaxed)) > unused && Arc::strong_count(lease) == 1;
                     idle || config.servers.get(&*lease.server) != Some(&lease.spec)
                 })
                 .map(|(key, _)| key.clone())

@@ -3,13 +3,15 @@
 //! A reload builds a new snapshot and swaps it; a message that is under way keeps the one it
 //! started with.
 
+use std::path::{Path, PathBuf};
+
 use portcullis_config::{self as config, ArgumentAction, DefinitionAction, ResultAction};
 use portcullis_mcp::json::Limits;
-use portcullis_policy::Policies;
 use portcullis_shield::{self as shield, Shield, Verdict};
 
 use crate::authn::Authenticator;
 use crate::authz::Authz;
+use crate::load::Loaded;
 use crate::profile::Profiles;
 
 /// One configuration, ready to serve.
@@ -19,10 +21,12 @@ pub(crate) struct Snapshot {
     profiles: Profiles,
     authz: Authz,
     shield: Shield,
+    base: PathBuf,
 }
 
 impl Snapshot {
-    pub(crate) fn new(config: config::Config, policies: Policies) -> Self {
+    pub(crate) fn new(loaded: Loaded) -> Self {
+        let Loaded { config, policies, base, .. } = loaded;
         let controls = &config.controls;
         Self {
             authenticator: Authenticator::new(&config.authn, controls.authentication),
@@ -30,11 +34,17 @@ impl Snapshot {
             authz: Authz::new(policies, controls.authorization),
             shield: Shield::new(shield_settings(&config)),
             config,
+            base,
         }
     }
 
     pub(crate) fn config(&self) -> &config::Config {
         &self.config
+    }
+
+    /// The folder that relative paths of the configuration are relative to.
+    pub(crate) fn base(&self) -> &Path {
+        &self.base
     }
 
     pub(crate) fn authenticator(&self) -> &Authenticator {

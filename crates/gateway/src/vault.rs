@@ -4,7 +4,7 @@
 //! configuration (`env:` or `file:`), read when the connection is opened and the same for every
 //! caller. Nothing of the caller's own credential can get here: authentication consumed it.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use http::{HeaderName, Uri};
 use portcullis_config::{self as config, EraChoice, SecretRef};
@@ -71,7 +71,9 @@ pub fn read(reference: &SecretRef) -> Result<SecretString, VaultError> {
 }
 
 /// What the connection layer needs to reach a server, with its secrets read.
-pub(crate) fn spec(name: &str, server: &config::Server, limits: &config::Limits) -> Result<Spec, VaultError> {
+///
+/// A child process starts in `base`, the configuration's folder, or in the server's `cwd` below it.
+pub(crate) fn spec(name: &str, server: &config::Server, limits: &config::Limits, base: &Path) -> Result<Spec, VaultError> {
     let transport = match &server.transport {
         config::Transport::Stdio { command, args, env, plain_env, cwd } => {
             let mut variables: Vec<(String, SecretString)> =
@@ -79,7 +81,7 @@ pub(crate) fn spec(name: &str, server: &config::Server, limits: &config::Limits)
             for (key, reference) in env {
                 variables.push((key.clone(), read(reference)?));
             }
-            upstream::Transport::Stdio { command: command.clone(), args: args.clone(), env: variables, cwd: cwd.as_ref().map(PathBuf::from) }
+            upstream::Transport::Stdio { command: command.clone(), args: args.clone(), env: variables, cwd: Some(cwd.as_ref().map_or_else(|| base.to_owned(), |cwd| base.join(cwd))) }
         }
         config::Transport::Http { url, headers, plain_headers } => {
             let mut sent = Vec::with_capacity(headers.len() + plain_headers.len());
