@@ -12,11 +12,15 @@ pub trait AuditStore: Send + Sync {
     /// Appends `records` in order, in one transaction: all of them or none. They are durable
     /// when this returns.
     ///
+    /// A caller that does not know whether an append succeeded may repeat it: an [`Opened`]
+    /// that is stored already, word for word, is passed over, and a [`Closed`] that is stored
+    /// twice reads as one.
+    ///
     /// # Errors
-    /// [`StoreError::DuplicateEntry`] for a second [`Opened`] of an entry,
-    /// [`StoreError::UnknownEntry`] for a [`Closed`] whose entry was never opened, and the
-    /// database's own failures. A caller that groups records of several messages can find the
-    /// bad one by its entry.
+    /// [`StoreError::DuplicateEntry`] for a different [`Opened`] of a known entry and
+    /// [`StoreError::UnknownEntry`] for a [`Closed`] whose entry was never opened: these will
+    /// not pass if repeated, and name the entry, so that a caller that groups records of
+    /// several messages can leave it out. Else the database's own failures.
     async fn append(&self, records: &[AuditRecord]) -> Result<(), StoreError>;
 
     /// The entries that `filter` selects, at most [`AuditFilter::limit`].

@@ -59,7 +59,7 @@ pub enum StoreError {
         /// The entry's id.
         entry: String,
     },
-    /// A second beginning of an audit entry.
+    /// A second beginning of an audit entry, different from the first.
     #[error("audit entry {entry} is already open")]
     DuplicateEntry {
         /// The entry's id.

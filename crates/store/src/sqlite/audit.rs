@@ -18,7 +18,7 @@ impl AuditStore for Sqlite {
         let mut transaction = self.begin().await?;
         for record in records {
             match record {
-                AuditRecord::Opened(opened) => insert_opened(&mut transaction, opened).await?,
+                AuditRecord::Opened(opened) => open_once(&mut transaction, opened).await?,
                 AuditRecord::Closed(closed) => insert_closed(&mut transaction, closed).await?,
             }
         }
@@ -41,6 +41,25 @@ impl AuditStore for Sqlite {
             .fetch_all(&self.readers)
             .await
             .map_err(failure::translate)
+    }
+}
+
+/// Inserts `opened`, unless it is there already, word for word.
+async fn open_once(connection: &mut SqliteConnection, opened: &Opened) -> Result<(), StoreError> {
+    // A refused statement ends itself, not the transaction.
+    let inserted = insert_opened(&mut *connection, opened).await;
+    let Err(StoreError::DuplicateEntry { entry }) = inserted else {
+        return inserted;
+    };
+    let stored = sqlx::query("SELECT * FROM audit_record WHERE entry = ? AND kind = 'opened'")
+        .bind(entry.as_str())
+        .fetch_one(connection)
+        .await
+        .map_err(failure::translate)?;
+    if search::opened(&stored)? == *opened {
+        Ok(())
+    } else {
+        Err(StoreError::DuplicateEntry { entry })
     }
 }
 

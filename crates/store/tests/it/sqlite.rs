@@ -39,6 +39,7 @@ promises! {
         the_first_closing_that_says_what_happened_counts,
         a_batch_is_stored_whole_or_not_at_all,
         an_entry_opens_once_and_closes_only_if_opened,
+        an_append_may_be_repeated,
         unfinished_entries_are_found,
         each_filter_selects_its_entries,
         filter_text_is_never_syntax,

@@ -102,8 +102,22 @@ pub(super) fn query(filter: &AuditFilter) -> QueryBuilder<sqlx::Sqlite> {
 
 /// Reads a row of [`query`].
 pub(super) fn entry(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
+    let columns = Columns(row);
+    let closed = match columns.read::<Option<String>>("closed_entry")? {
+        Some(entry) => Some(closed(&columns, entry)?),
+        None => None,
+    };
+    Ok(AuditEntry {
+        seq: columns.read("seq")?,
+        opened: opened(row)?,
+        closed,
+    })
+}
+
+/// Reads the beginning from a row of [`query`], or as it was written from an opened row.
+pub(super) fn opened(row: &SqliteRow) -> Result<Opened, StoreError> {
     let row = Columns(row);
-    let opened = Opened {
+    Ok(Opened {
         entry: row.read("entry")?,
         at_us: row.read("at_us")?,
         principal: row.read("principal")?,
@@ -123,15 +137,6 @@ pub(super) fn entry(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
         arguments_digest: row.read("arguments_digest")?,
         trace: row.read("trace")?,
         remote: row.read("remote")?,
-    };
-    let closed = match row.read::<Option<String>>("closed_entry")? {
-        Some(entry) => Some(closed(&row, entry)?),
-        None => None,
-    };
-    Ok(AuditEntry {
-        seq: row.read("seq")?,
-        opened,
-        closed,
     })
 }
 

@@ -213,6 +213,28 @@ pub(crate) async fn an_entry_opens_once_and_closes_only_if_opened(store: Store) 
     );
 }
 
+pub(crate) async fn an_append_may_be_repeated(store: Store) {
+    let batch = [
+        AuditRecord::Opened(Opened {
+            server: Some("first".into()),
+            ..opened("a", 1)
+        }),
+        AuditRecord::Opened(opened("b", 2)),
+        AuditRecord::Closed(Closed {
+            server: Some("second".into()),
+            ..closed("a", "ok")
+        }),
+    ];
+    store.append(&batch).await.unwrap();
+    let once = all(&store).await;
+    store.append(&batch).await.unwrap();
+    append(&store, [AuditRecord::Opened(opened("c", 3))]).await;
+    let twice = all(&store).await;
+    assert_eq!(twice[..2], once);
+    assert_eq!(ids(&twice), ["a", "b", "c"]);
+    assert_eq!(store.unfinished(i64::MAX).await.unwrap(), ["b", "c"]);
+}
+
 pub(crate) async fn unfinished_entries_are_found(store: Store) {
     for (entry, at_us) in [("c", 10), ("a", 20), ("b", 30)] {
         append(&store, [AuditRecord::Opened(opened(entry, at_us))]).await;
