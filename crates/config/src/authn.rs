@@ -111,6 +111,10 @@ fn read_key(problems: &mut Problems<'_>, path: &str, entry: &Value<'_>) -> Optio
     };
     let mut section = Section::new(table, path, entry.span);
     let name = section.string(problems, "name");
+    if name.is_none() && table.get("name").is_none() {
+        let message = format!("`{path}` has no `name`");
+        problems.push(entry.span, path, message, None, Mask::Everything);
+    }
     let kind = choice(
         problems,
         &mut section,
@@ -124,10 +128,6 @@ fn read_key(problems: &mut Problems<'_>, path: &str, entry: &Value<'_>) -> Optio
     let hash = read_hash(problems, &mut section);
     let groups = read_names(problems, &mut section, "groups");
     let roles = read_names(problems, &mut section, "roles");
-    if name.is_none() && table.get("name").is_none() {
-        let message = format!("`{path}` has no `name`");
-        problems.push(entry.span, path, message, None, Mask::Everything);
-    }
     section.finish(problems);
     let (name, span) = name?;
     is_valid_name(problems, &format!("{path}.name"), name, span).then_some(())?;

@@ -45,7 +45,9 @@ impl<'a, 'de> Section<'a, 'de> {
     }
 
     pub(crate) fn value(&mut self, name: &'static str) -> Option<&'a Value<'de>> {
-        self.known.push(name);
+        if !self.known.contains(&name) {
+            self.known.push(name);
+        }
         self.table?.get(name)
     }
 
