@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use portcullis_mcp::WireError;
+use portcullis_mcp::json::JsonError;
 
 /// Why an exchange or a connection failed. `Clone`, because one cause ends every pending
 /// exchange. `Display` never holds message content, header values or a URL.
@@ -118,7 +119,10 @@ impl fmt::Display for StartupFailure {
 
 impl From<WireError> for UpstreamError {
     fn from(error: WireError) -> Self {
-        Self::Protocol(error)
+        match error {
+            WireError::Json(JsonError::TooLarge { .. }) => Self::TooLarge,
+            error => Self::Protocol(error),
+        }
     }
 }
 

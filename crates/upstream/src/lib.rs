@@ -27,7 +27,7 @@ mod throttle;
 mod upstream;
 
 pub use connection::{Connection, Request};
-pub use error::{StartupFailure, UpstreamError};
+pub use error::{Cause, StartupFailure, UpstreamError};
 pub use exchange::Exchange;
 pub use http::HttpClient;
 pub use list_changes::{ListChanges, ListCounts};

@@ -21,7 +21,8 @@ use crate::UpstreamError;
 use crate::outgoing::{Call, cancelled};
 use crate::peer::Peer;
 use child::Stop;
-use pending::{Pending, Registration};
+use pending::Pending;
+pub(crate) use pending::Registration;
 
 /// Lines that may wait for a child that does not read its input.
 const WRITE_QUEUE: usize = 32;

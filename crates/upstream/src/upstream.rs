@@ -207,7 +207,7 @@ impl Inner {
     }
 
     async fn open_as(&self, choice: EraChoice) -> Result<Connection, UpstreamError> {
-        let peer = Arc::new(Peer::new(self.spec.name.clone(), self.spec.limits.clone()));
+        let peer = Arc::new(Peer::new(self.spec.name.clone(), self.spec.limits));
         let link = match &self.spec.transport {
             Transport::Stdio {
                 command,

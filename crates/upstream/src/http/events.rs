@@ -2,7 +2,9 @@
 
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes};
-use portcullis_mcp::framing::{SseDecoder, SseEvent};
+use portcullis_mcp::WireError;
+use portcullis_mcp::framing::{FrameError, SseDecoder, SseEvent};
+use portcullis_mcp::json::JsonError;
 
 use crate::UpstreamError;
 
@@ -26,7 +28,7 @@ impl<B: Body<Data = Bytes> + Unpin> Events<B> {
     pub(crate) async fn next(&mut self) -> Option<Result<SseEvent, UpstreamError>> {
         loop {
             if let Some(event) = self.decoder.next_event() {
-                return Some(event.map_err(|_| UpstreamError::TooLarge));
+                return Some(event.map_err(refused));
             }
             match self.body.frame().await? {
                 Ok(frame) => {
@@ -37,6 +39,13 @@ impl<B: Body<Data = Bytes> + Unpin> Events<B> {
                 Err(_) => return Some(Err(UpstreamError::Closed)),
             }
         }
+    }
+}
+
+fn refused(error: FrameError) -> UpstreamError {
+    match error {
+        FrameError::TooLong { .. } => UpstreamError::TooLarge,
+        FrameError::NotUtf8 => WireError::Json(JsonError::NotUtf8 { offset: 0 }).into(),
     }
 }
 

@@ -174,8 +174,8 @@ impl HttpExchange {
                         self.accept(event.data.into_bytes())?;
                     }
                 }
-                Some(Err(error @ UpstreamError::TooLarge)) => return Err(error),
-                Some(Err(error)) => self.ended = Some(error),
+                Some(Err(UpstreamError::Closed)) => self.ended = Some(UpstreamError::Closed),
+                Some(Err(error)) => return Err(error),
                 None => self.ended = Some(UpstreamError::Unanswered),
             }
         }

@@ -1,0 +1,19 @@
+//! The connections against scripted servers: a child process and a loopback HTTP endpoint.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod endpoint;
+mod http_exchange;
+mod http_handshake;
+mod process;
+mod stdio_exchange;
+mod stdio_handshake;
+mod supervision;
+mod support;
