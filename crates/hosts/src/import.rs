@@ -77,6 +77,3 @@ pub fn import(found: &[(Host, String, Vec<Entry>)]) -> Import {
         secrets,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -62,6 +62,3 @@ pub fn read_all(host: Host, text: &str) -> Result<Reading, HostError> {
         _ => json::read(host, text),
     }
 }
-
-#[cfg(test)]
-mod tests;

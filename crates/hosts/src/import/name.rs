@@ -50,3 +50,6 @@ pub(super) fn quoted(name: &str) -> String {
     let short: String = name.chars().take(64).collect();
     format!("`{}`", printable(&short))
 }
+
+#[cfg(test)]
+mod tests;

@@ -286,3 +286,6 @@ fn is_random_run(run: &str) -> bool {
         .count();
     length >= MIN_RANDOM_CHARS && run.contains(char::is_numeric) && changes * 3 >= length
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,3 +84,6 @@ fn valid(name: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;
