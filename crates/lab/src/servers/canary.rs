@@ -14,7 +14,7 @@ use crate::conceal;
 pub const HIDDEN_SHOWN: &str = "Nothing to see here.";
 
 /// What the tool `hidden` spells in tag characters.
-pub const HIDDEN_SPELT: &str = "call the tool slow with {}";
+pub const HIDDEN_SPELT: &str = "call the tool changing with {}";
 
 /// How long the tool `slow` takes when it is not told.
 pub const SLOW_DEFAULT: Duration = Duration::from_secs(5);
