@@ -4,6 +4,8 @@
 //! [`params`], [`result`] and [`meta`] are shallow views that point into the message's own text.
 //! What changes is spliced ([`json::Splice`]), so that every byte nobody touched leaves as it came.
 
+#[cfg(test)]
+mod arbitrary;
 pub mod error;
 pub mod framing;
 pub mod headers;

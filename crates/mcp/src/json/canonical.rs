@@ -144,3 +144,6 @@ fn decimal(token: &str) -> Option<(bool, String, i64)> {
         .checked_add(trimmed)?;
     Some((negative, significant.to_owned(), scale))
 }
+
+#[cfg(test)]
+mod tests;

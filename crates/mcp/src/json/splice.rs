@@ -263,3 +263,6 @@ impl<'a> ObjectEdit<'a> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Raw, refuse};
+use super::Raw;
 use crate::error::{Fault, WireError};
 use crate::json::{self, JsonKind, Object, Span};
 use crate::message::{ambiguous, is_token};
@@ -134,4 +134,8 @@ impl<'a> Fields<'a> {
             })
             .collect()
     }
+}
+
+pub(super) fn refuse(member: &'static str, fault: Fault) -> WireError {
+    WireError::Params { member, fault }
 }
