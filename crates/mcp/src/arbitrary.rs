@@ -118,7 +118,12 @@ impl Style {
                 out.push_str("\\/");
             } else {
                 let quoted = serde_json::to_string(&c).unwrap();
-                out.push_str(&quoted[1..quoted.len() - 1]);
+                out.push_str(
+                    quoted
+                        .strip_prefix('"')
+                        .and_then(|rest| rest.strip_suffix('"'))
+                        .unwrap(),
+                );
             }
         }
         out.push('"');

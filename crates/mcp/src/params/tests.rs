@@ -139,7 +139,7 @@ fn a_member_of_another_kind_is_refused() {
                 "{{{}:{},{}",
                 json::quote(&upper),
                 member.value,
-                &params[1..]
+                params.strip_prefix('{').unwrap()
             );
             let error = view(*method, Some(&beside)).unwrap_err();
             assert!(
