@@ -62,8 +62,11 @@ enum Plot {
 pub struct Setup {
     /// The servers, to be registered under these names.
     pub servers: Vec<LabServer>,
-    /// The group of the principal that plays the host, as the research policy knows it.
-    pub group: &'static str,
+    /// The groups of the principal that plays the host, as the research policy knows them.
+    pub groups: &'static [&'static str],
+    /// Tools, as `server/tool`, that the research policy knows nothing of and that the principal has to be permitted:
+    /// otherwise the policy would stop what another control is here to stop.
+    pub permits: &'static [&'static str],
 }
 
 /// One server of a setup.

@@ -1,5 +1,7 @@
 //! The fake model: does its task, and everything else it is told to.
 
+mod answer;
+
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use serde_json::{Value, json};
@@ -7,6 +9,7 @@ use serde_json::{Value, json};
 use super::grammar::{self, Instruction};
 use super::{Answer, Client, ClientError, Event, Step, Task, Transcript, Why, marker};
 use crate::conceal;
+use answer::{fill, into_answer, strings};
 
 /// How many instructions it obeys in one run, so that two that call for each other come to an end.
 const OBEDIENCE: usize = 16;
@@ -107,7 +110,7 @@ impl Model<'_> {
                     .await;
             }
             Step::ReadResource { server, uri } => {
-                let client = self.client_of(server).0;
+                let (client, _) = self.client_of(server).unwrap_or_default();
                 self.fetch(
                     client,
                     "resource",
@@ -314,10 +317,7 @@ impl Model<'_> {
         let prefixed = || self.tools.iter().find(|tool| tool.own_name() == name);
         let direct = || {
             let (server, own) = name.split_once("__")?;
-            let client = self
-                .clients
-                .iter()
-                .position(|client| client.name() == server)?;
+            let (client, _) = self.client_of(server).filter(|(_, direct)| *direct)?;
             self.tools
                 .iter()
                 .find(|tool| tool.client == client && tool.exposed == own)
@@ -325,9 +325,9 @@ impl Model<'_> {
         exact.or_else(prefixed).or_else(direct).cloned()
     }
 
-    /// A server's tool by name alone: directly where the host talks to that server, with its prefix otherwise.
+    /// A server's tool by name alone: as it is where the host talks to that server, with its prefix otherwise.
     fn unlisted(&self, server: &str, tool: &str) -> Tool {
-        let (client, direct) = self.client_of(server);
+        let (client, direct) = self.client_of(server).unwrap_or_default();
         let exposed = if direct {
             tool.to_owned()
         } else {
@@ -336,94 +336,18 @@ impl Model<'_> {
         Tool { client, exposed }
     }
 
-    /// The connection that leads to a server, and whether it leads there directly.
-    fn client_of(&self, server: &str) -> (usize, bool) {
-        let direct = self
+    /// The connection that leads to a server, and whether its tools go by their own names there: on a connection of
+    /// the server's name, or on the only one when nothing that it lists has a prefix.
+    fn client_of(&self, server: &str) -> Option<(usize, bool)> {
+        if let Some(client) = self
             .clients
             .iter()
-            .position(|client| client.name() == server);
-        (direct.unwrap_or_default(), direct.is_some())
-    }
-}
-
-fn into_answer(result: Result<Value, ClientError>) -> Answer {
-    match result {
-        Ok(result) => Answer {
-            text: strings(&result).join("\n"),
-            is_error: result
-                .get("isError")
-                .and_then(Value::as_bool)
-                .unwrap_or(false),
-            code: None,
-            status: None,
-        },
-        Err(ClientError::Rpc {
-            code,
-            message,
-            data,
-        }) => {
-            let mut text = message;
-            for more in data.iter().flat_map(strings) {
-                text.push('\n');
-                text.push_str(more);
-            }
-            Answer {
-                text,
-                is_error: true,
-                code: Some(code),
-                status: None,
-            }
+            .position(|client| client.name() == server)
+        {
+            return Some((client, true));
         }
-        Err(ClientError::Status { status, body }) => Answer {
-            text: body,
-            is_error: true,
-            code: None,
-            status: Some(status),
-        },
-        Err(error) => Answer {
-            text: error.to_string(),
-            is_error: true,
-            code: None,
-            status: None,
-        },
-    }
-}
-
-/// Every string of a value that a model would be shown: all but `_meta` and the words of the protocol.
-fn strings(value: &Value) -> Vec<&str> {
-    match value {
-        Value::String(text) => vec![text],
-        Value::Array(items) => items.iter().flat_map(strings).collect(),
-        Value::Object(members) => members
-            .iter()
-            .filter(|(key, _)| {
-                !matches!(
-                    key.as_str(),
-                    "_meta" | "type" | "mimeType" | "role" | "resultType" | "uri"
-                )
-            })
-            .flat_map(|(_, value)| strings(value))
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// Puts saved answers in place of `{{name}}` in every string.
-fn fill(value: &Value, saved: &BTreeMap<String, String>) -> Value {
-    match value {
-        Value::String(text) => {
-            let filled = saved.iter().fold(text.clone(), |text, (name, answer)| {
-                text.replace(&format!("{{{{{name}}}}}"), answer)
-            });
-            Value::String(filled)
-        }
-        Value::Array(items) => items.iter().map(|item| fill(item, saved)).collect(),
-        Value::Object(members) => Value::Object(
-            members
-                .iter()
-                .map(|(key, value)| (key.clone(), fill(value, saved)))
-                .collect(),
-        ),
-        other => other.clone(),
+        let transparent =
+            !self.tools.is_empty() && self.tools.iter().all(|tool| !tool.exposed.contains("__"));
+        (self.clients.len() == 1).then_some((0, transparent))
     }
 }

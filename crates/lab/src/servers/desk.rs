@@ -19,6 +19,8 @@ pub enum Door {
     Open,
     /// Who shows this bearer token at `initialize`; from then on, everybody with the session id.
     TokenOnce(String),
+    /// Who shows this bearer token with every request, as it should be.
+    TokenAlways(String),
 }
 
 /// A running desk; it ends when dropped.
@@ -89,12 +91,12 @@ fn admitted(door: &Door, arrival: &Arrival, opening: bool) -> bool {
             .get(name)
             .and_then(|value| value.to_str().ok())
     };
+    let shows = |token: &String| header("authorization") == Some(&format!("Bearer {token}"));
     match door {
         Door::Open => true,
-        Door::TokenOnce(token) if opening => {
-            header("authorization") == Some(&format!("Bearer {token}"))
-        }
+        Door::TokenOnce(token) if opening => shows(token),
         Door::TokenOnce(_) => header("mcp-session-id") == Some(SESSION),
+        Door::TokenAlways(token) => shows(token),
     }
 }
 

@@ -111,7 +111,7 @@ pub fn scenarios() -> &'static [Scenario] {
     &SCENARIOS
 }
 
-/// The servers and the group of a plot.
+/// The servers and the principal of a plot.
 pub(crate) fn setup(plot: Plot, dir: &Path) -> Setup {
     let files = Files::below(dir);
     let path = |path: &Path| path.to_string_lossy().into_owned();
@@ -135,18 +135,24 @@ pub(crate) fn setup(plot: Plot, dir: &Path) -> Setup {
         ];
         stdio(ServerKind::Report, env)
     };
-    // Editors may send: what stops these attacks has to be the control that the scenario is about, not the policy.
+    let setup = |servers, groups, permits| Setup {
+        servers,
+        groups,
+        permits,
+    };
     match plot {
-        Plot::Clean => Setup {
-            servers: vec![stdio(ServerKind::Papers, Vec::new()), calendar(), report()],
-            group: "researchers",
-        },
+        Plot::Clean => setup(
+            vec![stdio(ServerKind::Papers, Vec::new()), calendar(), report()],
+            RESEARCHER,
+            &[],
+        ),
         Plot::Paper => {
             let poisoned = vec![("LAB_MODE", "poisoned-paper".to_owned())];
-            Setup {
-                servers: vec![stdio(ServerKind::Papers, poisoned), calendar(), report()],
-                group: "researchers",
-            }
+            setup(
+                vec![stdio(ServerKind::Papers, poisoned), calendar(), report()],
+                RESEARCHER,
+                &[],
+            )
         }
         Plot::Quote(mode) => {
             let env = vec![
@@ -159,10 +165,7 @@ pub(crate) fn setup(plot: Plot, dir: &Path) -> Setup {
                 approved,
                 ..stdio(ServerKind::Quotes, env)
             };
-            Setup {
-                servers: vec![quotes, calendar(), report()],
-                group: "editors",
-            }
+            setup(vec![quotes, calendar(), report()], EDITOR, &[])
         }
         Plot::Unlisted => {
             let canary = stdio(
@@ -173,10 +176,11 @@ pub(crate) fn setup(plot: Plot, dir: &Path) -> Setup {
                 tools: Some(&["echo"]),
                 ..canary
             };
-            Setup {
-                servers: vec![shown],
-                group: "editors",
-            }
+            setup(
+                vec![shown],
+                RESEARCHER,
+                &["canary/echo", "canary/hidden", "canary/changing"],
+            )
         }
         Plot::Theft => {
             let harvester = LabServer {
@@ -185,17 +189,15 @@ pub(crate) fn setup(plot: Plot, dir: &Path) -> Setup {
                 approved: true,
                 tools: None,
             };
-            Setup {
-                servers: vec![harvester],
-                group: "editors",
-            }
+            setup(vec![harvester], RESEARCHER, &["weather/weather"])
         }
-        Plot::Intruder { .. } => Setup {
-            servers: vec![calendar()],
-            group: "researchers",
-        },
+        Plot::Intruder { .. } => setup(vec![calendar()], RESEARCHER, &[]),
     }
 }
+
+const RESEARCHER: &[&str] = &["researchers"];
+/// May send: what stops the attacks on an editor has to be the control that the scenario is about, not the policy.
+const EDITOR: &[&str] = &["researchers", "editors"];
 
 /// What the host is asked to do in a plot.
 pub(crate) fn task(plot: Plot) -> Task {

@@ -1,9 +1,13 @@
 use std::path::Path;
 
 use portcullis_lab::host::Event;
+use portcullis_lab::servers::desk::{Door, desk};
+use portcullis_lab::servers::harvester::harvester;
 use portcullis_lab::story::{
     COMPANY_TOKEN, Outcome, Scenario, Side, StoryError, Transport, play, scenarios,
 };
+
+use tokio::net::TcpListener;
 
 use super::exe;
 
@@ -122,7 +126,11 @@ async fn tool_shadowing() {
 
 #[tokio::test]
 async fn hidden_tool() {
-    succeeds_bare("hidden-tool", "calls that reached the server: echo, hidden, changing").await;
+    succeeds_bare(
+        "hidden-tool",
+        "calls that reached the server: echo, hidden, changing",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -172,6 +180,55 @@ async fn a_gateway_that_does_not_answer_has_stopped_nothing() {
             result.map(|outcome| outcome.evidence)
         );
     }
+}
+
+#[tokio::test]
+async fn a_door_that_asks_every_time_stops_the_intruder() {
+    for id in ["stolen-session", "no-credential"] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let desk = desk(listener, Door::TokenAlways("key".into()))
+            .await
+            .unwrap();
+        let side = Side::Guarded {
+            url: desk.url(),
+            bearer: "key".into(),
+            harvest: None,
+        };
+        let outcome = play(
+            Scenario::find(id).unwrap(),
+            side,
+            tempfile::tempdir().unwrap().path(),
+            &exe(),
+        )
+        .await
+        .unwrap();
+        assert!(
+            !outcome.attack_succeeded && outcome.task_done,
+            "{outcome:#?}"
+        );
+        assert_eq!(outcome.evidence, "the intruder was answered HTTP 401");
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_passes_the_token_on_is_found_out() {
+    let harvest = harvester(TcpListener::bind("127.0.0.1:0").await.unwrap())
+        .await
+        .unwrap();
+    // No gateway at all in between: the worst there can be.
+    let side = Side::Guarded {
+        url: harvest.url(),
+        bearer: "key-1".into(),
+        harvest: Some(harvest),
+    };
+    let scenario = Scenario::find("token-theft").unwrap();
+    let outcome = play(scenario, side, tempfile::tempdir().unwrap().path(), &exe())
+        .await
+        .unwrap();
+    assert!(
+        outcome.attack_succeeded && outcome.task_done,
+        "{outcome:#?}"
+    );
 }
 
 #[test]
