@@ -38,19 +38,19 @@ pub(crate) struct Unfit;
 impl Vocabulary {
     /// # Errors
     /// None in practice: the names are constants.
-    pub(crate) fn parse() -> Result<Self, ParseErrors> {
+    pub(crate) fn parse() -> Result<Self, Box<ParseErrors>> {
         Ok(Self {
-            user: PrincipalKind::User.as_str().parse()?,
-            agent: PrincipalKind::Agent.as_str().parse()?,
-            workload: PrincipalKind::Workload.as_str().parse()?,
-            group: "Group".parse()?,
-            role: "Role".parse()?,
-            profile: "Profile".parse()?,
-            server: "Server".parse()?,
-            tool: "Tool".parse()?,
-            resource: "Resource".parse()?,
-            prompt: "Prompt".parse()?,
-            action: "Action".parse()?,
+            user: type_name(PrincipalKind::User.as_str())?,
+            agent: type_name(PrincipalKind::Agent.as_str())?,
+            workload: type_name(PrincipalKind::Workload.as_str())?,
+            group: type_name("Group")?,
+            role: type_name("Role")?,
+            profile: type_name("Profile")?,
+            server: type_name("Server")?,
+            tool: type_name("Tool")?,
+            resource: type_name("Resource")?,
+            prompt: type_name("Prompt")?,
+            action: type_name("Action")?,
         })
     }
 
@@ -131,6 +131,10 @@ impl Vocabulary {
             HashSet::from([uid(&self.server, server)]),
         )
     }
+}
+
+fn type_name(name: &str) -> Result<EntityTypeName, Box<ParseErrors>> {
+    name.parse().map_err(Box::new)
 }
 
 fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {

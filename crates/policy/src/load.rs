@@ -59,7 +59,7 @@ struct Parsed<'a> {
 }
 
 pub(crate) fn load(sources: &[Source]) -> Result<Policies, Vec<Problem>> {
-    let vocabulary = Vocabulary::parse().map_err(|error| vec![of_schema(&error)])?;
+    let vocabulary = Vocabulary::parse().map_err(|error| vec![of_schema(&*error)])?;
     let (schema, _) =
         Schema::from_cedarschema_str(crate::schema()).map_err(|error| vec![of_schema(&error)])?;
 

@@ -11,9 +11,9 @@ use crate::scan::{self, Hit};
 pub fn sanitise(text: &str) -> Cow<'_, str> {
     let mut clean = Cow::Borrowed(text);
     // Taking a character out can bring others together: two variation
-    // selectors become a run. What is left after the first pass can form few
-    // such things, so this takes two or three passes, and each one shortens
-    // the text or takes the last line-breaking controls out of it.
+    // selectors become a run. After the first pass only those are left that
+    // were in their right place, so a second or third pass is the last. Each
+    // one takes characters out and puts none in that a rule would find.
     loop {
         let hits = scan::hits(&clean);
         if hits.is_empty() {
