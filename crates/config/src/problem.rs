@@ -131,7 +131,7 @@ impl<'s> Problems<'s> {
     /// All problems in the order of the file.
     pub(crate) fn into_sorted(mut self) -> Vec<Problem> {
         self.found
-            .sort_by(|a, b| (a.line, a.column).cmp(&(b.line, b.column)));
+            .sort_by_key(|problem| (problem.line, problem.column));
         self.found
     }
 
@@ -146,7 +146,7 @@ impl<'s> Problems<'s> {
     }
 }
 
-/// The line with values hidden and control characters made harmless. Columns are kept: every
+/// The line with values hidden and invisible characters shown. Columns are kept: every
 /// character stands for itself or for one `·`.
 fn masked(line: &str, own: Range<usize>, mask: Mask) -> String {
     let mut quote = None;
@@ -174,11 +174,26 @@ fn masked(line: &str, own: Range<usize>, mask: Mask) -> String {
         match character {
             _ if hidden => out.push('·'),
             '\t' => out.push(' '),
-            _ if character.is_control() => out.push('·'),
+            _ if is_invisible(character) => out.push('·'),
             _ => out.push(character),
         }
     }
     out
+}
+
+/// Whether a character can hide or move other text: control characters, zero-width characters,
+/// direction marks and tag characters.
+pub(crate) fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use toml_span::value::{Table, ValueInner};
 use toml_span::{Span, Value};
 
-use crate::problem::{Mask, Problems};
+use crate::problem::{Mask, Problems, is_invisible};
 use crate::units;
 
 /// A table that is being read. Every key that is asked for counts as known; [`Section::finish`]
@@ -319,14 +319,14 @@ pub(crate) fn suggestion<'w>(text: &str, words: impl Iterator<Item = &'w str>) -
         .map(|(_, word)| word)
 }
 
-/// A name from the file in backticks, shortened and without control characters.
+/// A name from the file in backticks, shortened, with invisible characters escaped.
 pub(crate) fn quoted(name: &str) -> String {
     const MAX_CHARS: usize = 64;
     let mut shown: String = name
         .chars()
         .take(MAX_CHARS)
-        .flat_map(|character| match character.is_control() {
-            true => character.escape_default().collect::<Vec<_>>(),
+        .flat_map(|character| match is_invisible(character) {
+            true => character.escape_unicode().collect::<Vec<_>>(),
             false => vec![character],
         })
         .collect();

@@ -19,7 +19,8 @@ pub struct Entry {
 }
 
 /// How a host reaches a server. `Debug` shows the names of variables and headers, never values;
-/// nor does it show arguments or the query of a URL, which may hold secrets too.
+/// nor does it show arguments, also those in `command`, or the path of a URL, which may hold secrets
+/// too.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Transport {
     /// A child process.
@@ -54,7 +55,7 @@ impl fmt::Debug for Transport {
                 cwd,
             } => f
                 .debug_struct("Stdio")
-                .field("command", command)
+                .field("command", &command.split(' ').next().unwrap_or_default())
                 .field("args", &format_args!("{} hidden", args.len()))
                 .field("env", &env.keys())
                 .field("cwd", cwd)

@@ -61,9 +61,8 @@ pub fn import(found: &[(Host, String, Vec<Entry>)]) -> Import {
                 servers.push(server);
             }
             Err(reason) => {
-                let note = format!("server `{}` is left out: {reason}", candidate.name);
-                left_out.push(note.clone());
-                notes.push(note);
+                notes.push(format!("server `{}` is left out: {reason}", candidate.name));
+                left_out.push((candidate.name, reason));
             }
         }
     }

@@ -219,6 +219,17 @@ portcullis.toml:2:17: invalid TOML value, did you mean to use a quoted string?
 }
 
 #[test]
+fn deep_nesting_is_refused() {
+    for open in ["[", "{ a = "] {
+        let problems = parse(&format!("a = {}", open.repeat(20_000))).expect_err("too deep");
+        assert_eq!(
+            problems[0].message,
+            "input exceeds the maximum allowed nesting depth"
+        );
+    }
+}
+
+#[test]
 fn unknown_keys_are_refused_everywhere() {
     insta::assert_snapshot!(check(
         "[listen]\nadress = \"127.0.0.1:1\"\n[authn]\nkeys = []\n[policies]\nfile = []\n[registry]\nmodes = \"review\"\n[controls]\norigin_check = false\n[servers.a]\ncommand = \"x\"\nsandbox = true\n[profiles.a]\nservers = [\"a\"]\ntool = {}"
@@ -253,11 +264,11 @@ fn wrong_types_are_refused() {
 #[test]
 fn names_are_checked() {
     insta::assert_snapshot!(check(
-        "[servers.Papers]\ncommand = \"x\"\n[servers.-a]\ncommand = \"x\"\n[servers.\"a b\"]\ncommand = \"x\"\n[profiles.a_b]\nservers = [\"Papers\"]"
+        "[servers.Papers]\ncommand = \"x\"\n[servers.-a]\ncommand = \"x\"\n[servers.\"a \u{202e}b\"]\ncommand = \"x\"\n[profiles.a_b]\nservers = [\"Papers\"]"
     ), @r"
 1:10 [servers] `Papers` is no name for an entry of `servers` (a name has 1 to 32 of a-z, 0-9 and `-`, and no `-` at its ends)
 3:10 [servers] `-a` is no name for an entry of `servers` (a name has 1 to 32 of a-z, 0-9 and `-`, and no `-` at its ends)
-5:11 [servers] `a b` is no name for an entry of `servers` (a name has 1 to 32 of a-z, 0-9 and `-`, and no `-` at its ends)
+5:11 [servers] `a \u{202e}b` is no name for an entry of `servers` (a name has 1 to 32 of a-z, 0-9 and `-`, and no `-` at its ends)
 7:11 [profiles] `a_b` is no name for an entry of `profiles` (a name has 1 to 32 of a-z, 0-9 and `-`, and no `-` at its ends)
 ");
 }

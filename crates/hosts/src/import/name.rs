@@ -35,14 +35,22 @@ fn valid(wanted: &str, max: usize) -> String {
     }
 }
 
-/// The text on one line: control characters become spaces.
+/// The text on one line: what is neither a letter, a digit nor ASCII becomes a `·`, since it may
+/// be invisible or turn the line around.
 pub(super) fn printable(text: &str) -> String {
     text.chars()
-        .map(|character| match character.is_control() {
-            true => ' ',
-            false => character,
+        .map(|character| match is_plain(character) {
+            true => character,
+            false => '·',
         })
         .collect()
+}
+
+/// Whether a character shows as itself, wherever it stands.
+pub(super) fn is_plain(character: char) -> bool {
+    character == ' '
+        || character.is_ascii_graphic()
+        || (!character.is_ascii() && character.is_alphanumeric())
 }
 
 /// A host's own name in backticks.

@@ -92,7 +92,7 @@ pub(super) fn plan(
             Some(Reference::File(path)) => {
                 plan.references.insert(key, format!("file:{path}"));
             }
-            None if is_harmless(&key, &value) => {
+            None if is_harmless(&key, &value) && !known.is_in(&value) => {
                 plan.plain.insert(key, value);
             }
             None => {
@@ -101,11 +101,10 @@ pub(super) fn plan(
                     false => key.clone(),
                 };
                 let name = variables.name(&candidate.name, &wanted, &value);
-                if is_http {
+                if is_http && key == "authorization" {
                     notes.push(format!(
-                        "server `{}`: {name} holds the whole value of the header {}, for example with `Bearer ` in front",
+                        "server `{}`: {name} holds the whole value of the header, with `Bearer ` in front if it is a token",
                         candidate.name,
-                        quoted(&key)
                     ));
                 }
                 plan.references.insert(key, format!("env:{name}"));

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::entry::Entry;
+use portcullis_config::check_header;
+
+use crate::entry::{Entry, Transport};
 use crate::host::Host;
 
 /// The values of variables and headers that may be secrets, to find them in other places too.
@@ -17,8 +19,10 @@ impl Known {
     pub(super) fn of(found: &[(Host, String, Vec<Entry>)]) -> Self {
         let mut values = BTreeSet::new();
         for entry in found.iter().flat_map(|(_, _, entries)| entries) {
+            let is_http = matches!(entry.transport, Transport::Http { .. });
             for (key, value) in entry.transport.values() {
-                if is_harmless(key, value) || super::variable::reference(value).is_some() {
+                // `Host` and its kin are left out anyway, and repeat parts of the URL.
+                if is_harmless(key, value) || (is_http && check_header(key).is_err()) {
                     continue;
                 }
                 // `Bearer abc` and `abc` give away the same.
@@ -27,6 +31,7 @@ impl Known {
                     parts
                         .filter(|part| part.chars().count() >= MIN_KNOWN_CHARS)
                         .filter(|part| !matches!(*part, "Bearer" | "bearer"))
+                        .filter(|part| !part.contains("${"))
                         .map(str::to_owned),
                 );
             }
@@ -34,7 +39,8 @@ impl Known {
         Self { values }
     }
 
-    fn is_in(&self, text: &str) -> bool {
+    /// Whether a text holds one of the values.
+    pub(super) fn is_in(&self, text: &str) -> bool {
         self.values
             .iter()
             .any(|value| text.contains(value.as_str()))

@@ -15,12 +15,10 @@ pub(super) enum Reference {
     File(String),
 }
 
-/// Reads `${NAME}`, `${env:NAME}`, `${NAME:-default}`, `$NAME` and `${file:/path}`.
+/// Reads `${NAME}`, `${env:NAME}`, `${NAME:-default}` and `${file:/path}`. Not `$NAME`, which may be a
+/// password that starts with `$`; the readers of hosts that expand it write `${NAME}`.
 pub(super) fn reference(value: &str) -> Option<Reference> {
-    let inner = value
-        .strip_prefix("${")
-        .and_then(|rest| rest.strip_suffix('}'))
-        .or_else(|| value.strip_prefix('$'))?;
+    let inner = value.strip_prefix("${")?.strip_suffix('}')?;
     if let Some(path) = inner.strip_prefix("file:") {
         let is_plain = path.starts_with('/') && !path.contains(['$', '{', '}', '\0']);
         return (is_plain && path.len() > 1).then(|| Reference::File(path.to_owned()));

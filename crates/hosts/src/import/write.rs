@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::name::printable;
+use super::name::{is_plain, printable};
 use super::plan::{Plan, Target};
 use crate::entry::Entry;
 use crate::host::Host;
@@ -34,16 +34,18 @@ mode = "trust-on-first-use"
 pub(super) fn configuration(
     found: &[(Host, String, Vec<Entry>)],
     servers: &[Plan],
-    left_out: &[String],
+    left_out: &[(String, &str)],
 ) -> String {
     let mut out = HEAD.to_owned();
     out.push_str("\n# Read from:\n");
     for (host, path, _) in found {
         line(&mut out, format_args!("#   {host}: {}", printable(path)));
     }
-    for note in left_out {
-        out.push('\n');
-        line(&mut out, format_args!("# {}.", printable(note)));
+    if !left_out.is_empty() {
+        out.push_str("\n# Left out:\n");
+    }
+    for (name, reason) in left_out {
+        line(&mut out, format_args!("#   `{name}`: {reason}."));
     }
     for plan in servers {
         server(&mut out, plan);
@@ -117,19 +119,17 @@ fn key(name: &str) -> String {
     }
 }
 
-/// A basic string: TOML 1.0, section "String".
+/// A basic string: TOML 1.0, section "String". What may be invisible is escaped.
 fn string(text: &str) -> String {
     let mut out = String::from('"');
     for character in text.chars() {
         match character {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            _ if character.is_control() => {
-                let _ = write!(out, "\\u{:04X}", u32::from(character));
+            _ if is_plain(character) => out.push(character),
+            _ => {
+                let _ = write!(out, "\\U{:08X}", u32::from(character));
             }
-            _ => out.push(character),
         }
     }
     out.push('"');

@@ -2,6 +2,7 @@
 
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 use jsonc_parser::common::Ranged;
+use portcullis_config::is_variable_name;
 
 use super::document::{
     boolean, last_properties, line, object, parse, property, scalars, string, strings,
@@ -116,6 +117,22 @@ impl File<'_, '_> {
         property: &ObjectProp<'_>,
         place: usize,
     ) -> Result<Transport, &'static str> {
+        let mut transport = self.transport_as_written(property, place)?;
+        if self.host == Host::GeminiCli {
+            let (Transport::Stdio { env: values, .. }
+            | Transport::Http {
+                headers: values, ..
+            }) = &mut transport;
+            values.values_mut().for_each(brace);
+        }
+        Ok(transport)
+    }
+
+    fn transport_as_written(
+        &mut self,
+        property: &ObjectProp<'_>,
+        place: usize,
+    ) -> Result<Transport, &'static str> {
         let server = property.value.as_object().ok_or("is no JSON object")?;
         if self::property(server, "envFile").is_some() {
             let text = "the variables of its `envFile` are not taken over";
@@ -184,6 +201,16 @@ fn stdio(server: &Object<'_>) -> Option<Transport> {
             cwd,
         }),
         _ => None,
+    }
+}
+
+/// Gemini CLI expands `$NAME` as well as `${NAME}`.
+fn brace(value: &mut String) {
+    if let Some(name) = value
+        .strip_prefix('$')
+        .filter(|name| is_variable_name(name))
+    {
+        *value = format!("${{{name}}}");
     }
 }
 

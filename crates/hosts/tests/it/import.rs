@@ -89,17 +89,12 @@ mode = "trust-on-first-use"
 #   Gemini CLI: /home/ada/.gemini/settings.json
 #   Zed: /home/ada/.config/zed/settings.json
 
-# server `postgres` is left out: its command line seems to hold a secret, which every user of the machine can read; pass it as an environment variable.
-
-# server `api` is left out: its URL uses variables that only the host expands; write the values themselves.
-
-# server `calendar` is left out: its URL seems to hold a secret; use a header, if the server takes one.
-
-# server `zapier` is left out: its URL seems to hold a secret; use a header, if the server takes one.
-
-# server `here` is left out: its command line uses variables that only the host expands; write the values themselves.
-
-# server `plain-http` is left out: its URL is not encrypted: http is only for loopback addresses.
+# Left out:
+#   `postgres`: its command line seems to hold a secret, which every user of the machine can read; pass it as an environment variable.
+#   `api`: its URL uses variables that only the host expands; write the values themselves.
+#   `zapier`: its URL seems to hold a secret; use a header, if the server takes one.
+#   `here`: its command line uses variables that only the host expands; write the values themselves.
+#   `plain-http`: its URL is not encrypted: http is only for loopback addresses.
 
 # From Claude Desktop (/home/ada/.config/Claude/claude_desktop_config.json:4).
 [servers.filesystem]
@@ -130,6 +125,12 @@ args = ["tools/notes.js"]
 cwd = "/home/ada/work"
 env = { NOTES_KEY = "env:NOTES_KEY" }
 plain-env = { DEBUG = "true" }
+
+# From Cursor (/home/ada/.cursor/mcp.json:9).
+[servers.calendar]
+url = "https://calendar.example.com/mcp"
+headers = { x-api-key = "env:CALENDAR_X_API_KEY" }
+plain-headers = { x-region = "eu" }
 
 # From VS Code (/home/ada/.config/Code/User/mcp.json:7).
 [servers.perplexity]
@@ -198,7 +199,7 @@ headers = { authorization = "env:REMOTE_AUTHORIZATION" }
 
 # One endpoint with everything: http://127.0.0.1:8642/mcp/all
 [profiles.all]
-servers = ["filesystem", "github", "notion", "sentry", "notes", "perplexity", "github-2", "time", "figma", "context7", "figma-2", "python-tools", "streaming", "typed", "hexdocs", "older", "remote"]
+servers = ["filesystem", "github", "notion", "sentry", "notes", "calendar", "perplexity", "github-2", "time", "figma", "context7", "figma-2", "python-tools", "streaming", "typed", "hexdocs", "older", "remote"]
 "#);
     insta::assert_snapshot!(import.notes.join("\n"), @r"
 server `GitHub` of Claude Desktop (/home/ada/.config/Claude/claude_desktop_config.json:8) is `github` now
@@ -215,14 +216,14 @@ server `experimental` of Gemini CLI (/home/ada/.gemini/settings.json:18) is left
 server `off` of Zed (/home/ada/.config/zed/settings.json:9) is left out: it is switched off there
 server `postgres` is left out: its command line seems to hold a secret, which every user of the machine can read; pass it as an environment variable
 server `api` is left out: its URL uses variables that only the host expands; write the values themselves
-server `calendar` is left out: its URL seems to hold a secret; use a header, if the server takes one
+server `calendar`: the header `Host` is left out, since it is a header that only the gateway sets
 server `zapier` is left out: its URL seems to hold a secret; use a header, if the server takes one
 server `here` is left out: its command line uses variables that only the host expands; write the values themselves
-server `figma`: FIGMA_AUTHORIZATION holds the whole value of the header `authorization`, for example with `Bearer ` in front
-server `figma-2`: FIGMA_2_AUTHORIZATION holds the whole value of the header `authorization`, for example with `Bearer ` in front
-server `streaming`: STREAMING_AUTHORIZATION holds the whole value of the header `authorization`, for example with `Bearer ` in front
+server `figma`: FIGMA_AUTHORIZATION holds the whole value of the header, with `Bearer ` in front if it is a token
+server `figma-2`: FIGMA_2_AUTHORIZATION holds the whole value of the header, with `Bearer ` in front if it is a token
+server `streaming`: STREAMING_AUTHORIZATION holds the whole value of the header, with `Bearer ` in front if it is a token
 server `plain-http` is left out: its URL is not encrypted: http is only for loopback addresses
-server `remote`: REMOTE_AUTHORIZATION holds the whole value of the header `authorization`, for example with `Bearer ` in front
+server `remote`: REMOTE_AUTHORIZATION holds the whole value of the header, with `Bearer ` in front if it is a token
 ");
     let secrets: Vec<_> = import
         .secrets
@@ -238,6 +239,7 @@ server `remote`: REMOTE_AUTHORIZATION holds the whole value of the header `autho
 github GITHUB_PERSONAL_ACCESS_TOKEN <- GITHUB_PERSONAL_ACCESS_TOKEN (Claude Desktop (/home/ada/.config/Claude/claude_desktop_config.json:8))
 notion AUTH_HEADER <- AUTH_HEADER (Claude Desktop (/home/ada/.config/Claude/claude_desktop_config.json:13))
 notes NOTES_KEY <- NOTES_KEY (Claude Code (/home/ada/.claude.json:11))
+calendar x-api-key <- CALENDAR_X_API_KEY (Cursor (/home/ada/.cursor/mcp.json:9))
 perplexity PERPLEXITY_API_KEY <- PERPLEXITY_API_KEY (VS Code (/home/ada/.config/Code/User/mcp.json:7))
 figma authorization <- FIGMA_AUTHORIZATION (Windsurf (/home/ada/.codeium/windsurf/mcp_config.json:3))
 context7 CONTEXT7_KEY <- CONTEXT7_KEY (Codex (/home/ada/.codex/config.toml:3))
@@ -385,6 +387,29 @@ fn what_cannot_run_as_it_is_is_left_out() {
     insta::assert_snapshot!(left_out(r#"{ "command": "x", "args": ["${workspaceFolder}"] }"#), @"server `a` is left out: its command line uses variables that only the host expands; write the values themselves");
     insta::assert_snapshot!(left_out(r#"{ "url": "http://a.example/mcp" }"#), @"server `a` is left out: its URL is not encrypted: http is only for loopback addresses");
     insta::assert_snapshot!(left_out(r#"{ "type": "sse", "url": "https://a.example/mcp" }"#), @"server `a` of Cursor (/home/ada/.cursor/mcp.json:1) is left out: it uses the old HTTP+SSE transport; legacy HTTP+SSE upstreams come later");
+}
+
+#[test]
+fn text_that_hides_itself_is_shown() {
+    let hostile =
+        of_cursor(r#"{ "a\u202e\nb": { "command": "x", "args": ["\u202e\u0007", "é ü"] } }"#);
+    insta::assert_snapshot!(servers(&hostile), @r#"
+[servers.a-b]
+command = "x"
+args = ["\U0000202E\U00000007", "é ü"]
+"#);
+    insta::assert_snapshot!(hostile.notes.join("\n"), @"server `a··b` of Cursor (/home/ada/.cursor/mcp.json:1) is `a-b` now");
+}
+
+#[test]
+fn a_dollar_alone_makes_no_reference() {
+    let import = of_cursor(r#"{ "a": { "command": "x", "env": { "WORD": "$ecretCANARY" } } }"#);
+    assert!(!import.toml.contains(CANARY), "{}", import.toml);
+    assert!(
+        import.toml.contains("WORD = \"env:WORD\""),
+        "{}",
+        import.toml
+    );
 }
 
 #[test]

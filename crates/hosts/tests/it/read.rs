@@ -131,7 +131,7 @@ fn codex() {
 #[test]
 fn gemini_cli() {
     insta::assert_snapshot!(check(fixture(8)), @r"
-5: python-tools: python -m my_mcp_server --port 8080 {API_KEY=${EXTERNAL_API_KEY} DATABASE_URL=$DB_CONNECTION_STRING} in /home/ada/servers/python
+5: python-tools: python -m my_mcp_server --port 8080 {API_KEY=${EXTERNAL_API_KEY} DATABASE_URL=${DB_CONNECTION_STRING}} in /home/ada/servers/python
 14: streaming: http://localhost:3000/mcp {Authorization=Bearer CANARY-gemini-token}
 15: events: https://api.example.com/events {} sse
 16: typed: https://api.example.com/mcp {}
@@ -194,6 +194,18 @@ fn bad_files_give_their_line_and_no_value() {
         let error = read(host, text).expect_err(text);
         assert_eq!(error.to_string(), expected);
         assert_eq!(error.host, host);
+    }
+}
+
+#[test]
+fn deep_nesting_is_refused() {
+    for host in Host::ALL {
+        let text = format!(
+            "{}{}",
+            if *host == Host::Codex { "a = " } else { "" },
+            "[".repeat(20_000)
+        );
+        assert!(read(*host, &text).is_err(), "{host}");
     }
 }
 

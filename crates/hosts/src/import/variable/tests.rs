@@ -7,7 +7,7 @@ fn references() {
         ("${TOKEN}", variable("TOKEN")),
         ("${env:TOKEN}", variable("TOKEN")),
         ("${TOKEN:-default}", variable("TOKEN")),
-        ("$TOKEN", variable("TOKEN")),
+        ("$TOKEN", None),
         (
             "${file:/run/token}",
             Some(Reference::File("/run/token".to_owned())),
