@@ -134,3 +134,6 @@ impl From<JsonError> for WireError {
         WireError::Json(error)
     }
 }
+
+#[cfg(test)]
+mod tests;

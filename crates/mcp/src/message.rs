@@ -89,6 +89,11 @@ impl Message {
         &self.text
     }
 
+    /// The whole message as it came, given away.
+    pub fn into_string(self) -> String {
+        self.text
+    }
+
     /// What it is.
     pub fn kind(&self) -> Kind {
         self.kind

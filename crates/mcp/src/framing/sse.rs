@@ -90,15 +90,14 @@ impl SseDecoder {
                 return self.pending();
             };
             self.after_cr = self.buffer.get(end) == Some(&b'\r');
-            let line = self
-                .buffer
-                .get(self.taken..end)
-                .unwrap_or_default()
-                .to_vec();
+            // The line is read where it lies; nothing below looks at the buffer.
+            let buffer = std::mem::take(&mut self.buffer);
+            let found = self.line(buffer.get(self.taken..end).unwrap_or_default());
+            self.buffer = buffer;
             self.taken = end + 1;
             self.searched = end + 1;
-            if let Some(found) = self.line(&line) {
-                return Some(found);
+            if found.is_some() {
+                return found;
             }
         }
     }

@@ -30,6 +30,7 @@ fn reads_a_request_byte_for_byte() {
         (message.result(), message.error(), message.result_span()),
         (None, None, None)
     );
+    assert_eq!(message.into_string(), text);
 }
 
 #[test]
