@@ -26,9 +26,17 @@ struct Server {
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
-    let flag = |name: &str| args.iter().position(|arg| arg == name).map(|at| args[at + 1].clone());
+    let flag = |name: &str| {
+        args.iter()
+            .position(|arg| arg == name)
+            .map(|at| args[at + 1].clone())
+    };
     if let Some(path) = flag("--pids") {
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        let mut file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .unwrap();
         writeln!(file, "{}", std::process::id()).unwrap();
     }
     if let Some(count) = flag("--stderr") {
@@ -49,13 +57,17 @@ fn main() {
         methods: Vec::new(),
         late_probe: None,
     };
-    for line in std::io::stdin().lock().lines() {
-        let message: Value = serde_json::from_str(&line.unwrap()).unwrap();
+    while let Some(message) = receive() {
         server.handle(&message);
     }
     while args.iter().any(|arg| arg == "--ignore-eof") {
         sleep(Duration::from_secs(1));
     }
+}
+
+fn receive() -> Option<Value> {
+    let line = std::io::stdin().lock().lines().next()?;
+    Some(serde_json::from_str(&line.unwrap()).unwrap())
 }
 
 fn print(text: &str) {
@@ -73,18 +85,19 @@ fn respond(id: &Value, result: Value) {
 }
 
 fn refuse(id: &Value, code: i64, data: Value) {
-    send(&json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": "no", "data": data}}));
+    send(
+        &json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": "no", "data": data}}),
+    );
 }
 
 /// Waits for the client's answer to a request of ours.
 fn await_answer(id: &str) -> Value {
-    for line in std::io::stdin().lock().lines() {
-        let message: Value = serde_json::from_str(&line.unwrap()).unwrap();
+    loop {
+        let message = receive().expect("an answer");
         if message["id"] == json!(id) {
             return message;
         }
     }
-    panic!("no answer");
 }
 
 impl Server {
@@ -99,7 +112,9 @@ impl Server {
         match method.as_str() {
             "server/discover" => self.discover(id),
             "initialize" => self.initialize(id),
-            "notifications/cancelled" => self.cancelled.push(message["params"]["requestId"].clone()),
+            "notifications/cancelled" => {
+                self.cancelled.push(message["params"]["requestId"].clone())
+            }
             "tools/call" => self.call(id, &message["params"]),
             "subscriptions/listen" => self.listen(id, &message["params"]),
             "ping" => respond(id, json!({})),
@@ -112,9 +127,17 @@ impl Server {
         match self.speaks.as_str() {
             "modern" => respond(id, discovery()),
             "late-modern" => self.late_probe = Some(id.clone()),
-            "future" => refuse(id, -32022, json!({"supported": ["2030-01-01"], "requested": MODERN})),
+            "future" => refuse(
+                id,
+                -32022,
+                json!({"supported": ["2030-01-01"], "requested": MODERN}),
+            ),
             "future-and-legacy" => {
-                refuse(id, -32022, json!({"supported": ["2030-01-01", "2025-11-25"], "requested": MODERN}));
+                refuse(
+                    id,
+                    -32022,
+                    json!({"supported": ["2030-01-01", "2025-11-25"], "requested": MODERN}),
+                );
             }
             "discovers-legacy" => {
                 let mut result = discovery();
@@ -123,7 +146,9 @@ impl Server {
             }
             "silent-probe" => {}
             "crash-on-probe" => exit(3),
-            "garbage-probe" => print("Traceback (most recent call last)\n{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{},\"result\":{}}\n"),
+            "garbage-probe" => print(
+                "Traceback (most recent call last)\n{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{},\"result\":{}}\n",
+            ),
             _ => refuse(id, -32602, Value::Null),
         }
     }
@@ -150,28 +175,33 @@ impl Server {
 
     fn listen(&self, id: &Value, params: &Value) {
         let meta = json!({"io.modelcontextprotocol/subscriptionId": id});
-        send(&json!({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged",
-            "params": {"_meta": meta, "notifications": params["notifications"]}}));
-        send(&json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed", "params": {"_meta": meta}}));
+        send(
+            &json!({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged",
+            "params": {"_meta": meta, "notifications": params["notifications"]}}),
+        );
+        send(
+            &json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed", "params": {"_meta": meta}}),
+        );
     }
 
     fn call(&mut self, id: &Value, params: &Value) {
         let arguments = &params["arguments"];
         let token = &params["_meta"]["progressToken"];
-        let progress = |token: &Value, step: u64| {
-            json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": token, "progress": step}})
-        };
+        let progress = |token: &Value, step: u64| json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": token, "progress": step}});
         match params["name"].as_str().unwrap() {
             "echo" => respond(id, json!({"params": params})),
             "methods" => respond(id, json!({"methods": self.methods})),
             "cancelled" => respond(id, json!({"cancelled": self.cancelled})),
             "env" => {
-                let env: serde_json::Map<_, _> = std::env::vars().map(|(key, value)| (key, json!(value))).collect();
+                let env: serde_json::Map<_, _> = std::env::vars()
+                    .map(|(key, value)| (key, json!(value)))
+                    .collect();
                 let cwd = std::env::current_dir().unwrap();
                 respond(id, json!({"env": env, "cwd": cwd}));
             }
             "split" => {
-                let text = json!({"jsonrpc": "2.0", "id": id, "result": {"text": "größer"}}).to_string();
+                let text =
+                    json!({"jsonrpc": "2.0", "id": id, "result": {"text": "größer"}}).to_string();
                 for byte in text.bytes().chain([b'\r', b'\n']) {
                     let mut out = std::io::stdout().lock();
                     out.write_all(&[byte]).unwrap();
@@ -208,7 +238,9 @@ impl Server {
                 print(&"garbage\n".repeat(arguments["lines"].as_u64().unwrap() as usize));
                 respond(id, json!({}));
             }
-            "duplicate-key" => print(&format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{\"a\":1,\"a\":2}}}}\n")),
+            "duplicate-key" => print(&format!(
+                "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{\"a\":1,\"a\":2}}}}\n"
+            )),
             "oversize" => {
                 let text = "x".repeat(arguments["bytes"].as_u64().unwrap() as usize);
                 respond(id, json!({"text": text}));
@@ -217,7 +249,9 @@ impl Server {
                 send(&progress(token, 1));
                 send(&progress(&json!("foreign"), 9));
                 send(&progress(&json!(token.as_u64().unwrap() + 500), 9));
-                send(&json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "hi"}}));
+                send(
+                    &json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "hi"}}),
+                );
                 send(&progress(token, 2));
                 respond(id, json!({}));
             }
@@ -229,20 +263,37 @@ impl Server {
             }
             "list-changed" => {
                 for list in ["tools", "prompts", "resources", "tools"] {
-                    send(&json!({"jsonrpc": "2.0", "method": format!("notifications/{list}/list_changed")}));
+                    send(
+                        &json!({"jsonrpc": "2.0", "method": format!("notifications/{list}/list_changed")}),
+                    );
                 }
                 respond(id, json!({}));
             }
             "ask" => {
-                send(&json!({"jsonrpc": "2.0", "id": "ask-1", "method": arguments["method"], "params": {}}));
-                let answer = if self.is_modern() { Value::Null } else { await_answer("ask-1") };
+                send(
+                    &json!({"jsonrpc": "2.0", "id": "ask-1", "method": arguments["method"], "params": {}}),
+                );
+                let answer = if self.is_modern() {
+                    Value::Null
+                } else {
+                    await_answer("ask-1")
+                };
                 respond(id, json!({"answer": answer}));
+            }
+            "cancel" => {
+                send(
+                    &json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}}),
+                );
+                respond(id, json!({}));
             }
             "fork" => {
                 let child = Command::new("sleep").arg("1000").spawn().unwrap();
                 respond(id, json!({"pid": child.id()}));
             }
-            "input-required" => respond(id, json!({"resultType": "input_required", "inputRequests": {}, "requestState": "s"})),
+            "input-required" => respond(
+                id,
+                json!({"resultType": "input_required", "inputRequests": {}, "requestState": "s"}),
+            ),
             other => panic!("unknown script {other}"),
         }
     }
@@ -252,7 +303,9 @@ impl Server {
 #[cfg(unix)]
 fn close_stdout() {
     use std::os::unix::process::CommandExt;
-    let error = Command::new("sh").args(["-c", "exec >&-; cat >/dev/null"]).exec();
+    let error = Command::new("sh")
+        .args(["-c", "exec >&-; cat >/dev/null"])
+        .exec();
     panic!("{error}");
 }
 

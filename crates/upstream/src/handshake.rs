@@ -87,9 +87,9 @@ async fn probe(link: &Link, patience: Option<Duration>) -> Result<Probed, Upstre
 /// The probe failed below JSON-RPC. What another handshake would meet again is final.
 fn not_modern(error: UpstreamError) -> Result<Probed, UpstreamError> {
     match error {
-        UpstreamError::Http { code: Some(code), .. } if is_modern_code(code) => {
-            Err(StartupFailure::Refused { code }.into())
-        }
+        UpstreamError::Http {
+            code: Some(code), ..
+        } if is_modern_code(code) => Err(StartupFailure::Refused { code }.into()),
         UpstreamError::Http { .. }
         | UpstreamError::Protocol(_)
         | UpstreamError::Unanswered
@@ -157,10 +157,7 @@ async fn late(
 ) -> Result<Agreement, UpstreamError> {
     match (initialize(peer, link).await, probe) {
         (Err(UpstreamError::Startup(StartupFailure::Refused { code })), Some(probe)) => {
-            let answer = crate::stdio::before(
-                Some(Instant::now() + PROBE_TIMEOUT),
-                probe.answer(),
-            );
+            let answer = crate::stdio::before(Some(Instant::now() + PROBE_TIMEOUT), probe.answer());
             match answer.await {
                 Some(Ok(answer)) => match discovered(&answer)? {
                     Probed::Modern(agreement) => Ok(agreement),

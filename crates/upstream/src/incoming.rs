@@ -64,7 +64,9 @@ pub(crate) fn notice(notification: &Message) -> Notice {
             Notice::ListChanged(method)
         }
         Method::Progress | Method::Cancelled => match view(method, notification.params()) {
-            Ok(Params::Progress { token, .. }) => own_id(token).map_or(Notice::Other, Notice::Progress),
+            Ok(Params::Progress { token, .. }) => {
+                own_id(token).map_or(Notice::Other, Notice::Progress)
+            }
             Ok(Params::Cancelled { request_id, .. }) => {
                 own_id(request_id).map_or(Notice::Other, Notice::Cancelled)
             }

@@ -28,11 +28,7 @@ pub(crate) struct Call<'a> {
 
 impl<'a> Call<'a> {
     /// A request of the connection itself.
-    pub(crate) fn own(
-        version: Option<ProtocolVersion>,
-        method: Method,
-        params: &'a str,
-    ) -> Self {
+    pub(crate) fn own(version: Option<ProtocolVersion>, method: Method, params: &'a str) -> Self {
         Self {
             version,
             method,
@@ -71,11 +67,7 @@ impl<'a> Call<'a> {
         } else {
             meta::set(self.params, &borrowed)?
         };
-        Ok(message::request(
-            &id,
-            self.method.as_str(),
-            Some(&params),
-        ))
+        Ok(message::request(&id, self.method.as_str(), Some(&params)))
     }
 }
 

@@ -77,7 +77,8 @@ impl Peer {
     }
 
     pub(crate) fn is_modern(&self) -> bool {
-        self.version().is_some_and(|version| version.era() == Era::Modern)
+        self.version()
+            .is_some_and(|version| version.era() == Era::Modern)
     }
 
     /// Batches exist in 2025-03-26 only.

@@ -53,11 +53,7 @@ impl StdioLink {
         let (stop, stopped) = watch::channel(Stop::No);
         tokio::spawn(write_lines(started.stdin, queue, stopped));
         let secrets = command.env.iter().map(|(_, value)| value.clone()).collect();
-        let stderr = tokio::spawn(stderr::capture(
-            started.stderr,
-            peer.name.clone(),
-            secrets,
-        ));
+        let stderr = tokio::spawn(stderr::capture(started.stderr, peer.name.clone(), secrets));
         let reader = tokio::spawn(reader::read_lines(
             started.stdout,
             Arc::clone(&peer),

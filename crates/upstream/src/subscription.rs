@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portcullis_mcp::json::Object;
 use portcullis_mcp::{Era, Method};
@@ -46,23 +46,28 @@ async fn listen(peer: Arc<Peer>, link: Arc<Link>, filter: String) {
         let mut wait = FIRST_WAIT;
         let mut missed = false;
         loop {
-            let exchange = link.send(&call, None, Registration::Internal).await;
-            match exchange {
+            let opened = Instant::now();
+            match link.send(&call, None, Registration::Internal).await {
                 Ok(exchange) => {
                     if missed {
                         peer.changes.count_all();
                     }
-                    match exchange.answer().await {
-                        // A graceful end; the server may take a new subscription.
-                        Ok(answer) if answer.error().is_none() => wait = FIRST_WAIT,
-                        Ok(_) => return,
-                        Err(_) => {}
+                    // A result is a graceful end: the server may take a new subscription.
+                    if exchange
+                        .answer()
+                        .await
+                        .is_ok_and(|answer| answer.error().is_some())
+                    {
+                        return;
                     }
                     missed = true;
                 }
                 Err(UpstreamError::Http { status, .. }) if status.is_client_error() => return,
                 Err(UpstreamError::Unauthorized | UpstreamError::Redirect { .. }) => return,
                 Err(_) => {}
+            }
+            if opened.elapsed() > LONGEST_WAIT {
+                wait = FIRST_WAIT;
             }
             tokio::time::sleep(wait).await;
             wait = wait.saturating_mul(2).min(LONGEST_WAIT);

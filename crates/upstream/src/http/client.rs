@@ -100,9 +100,11 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 
 /// The TLS library's errors travel inside of `io::Error`, whose `source` skips them.
 fn is_tls(error: &(dyn Error + 'static)) -> bool {
-    error.is::<rustls::Error>()
-        || error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-            .is_some_and(|inner| inner.is::<rustls::Error>())
+    if error.is::<rustls::Error>() {
+        return true;
+    }
+    match error.downcast_ref().and_then(std::io::Error::get_ref) {
+        Some(inner) => is_tls(inner),
+        None => false,
+    }
 }

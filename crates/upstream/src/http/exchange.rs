@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::Method as Verb;
-use hyper::body::Incoming;
 use hyper::Response;
+use hyper::body::Incoming;
 use portcullis_mcp::{Era, Kind, Message, Method};
 use tokio::runtime::Handle;
 

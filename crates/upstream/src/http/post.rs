@@ -67,8 +67,8 @@ impl Endpoint {
         }
         let mut map = HeaderMap::new();
         for (name, value) in configured {
-            let mut value = HeaderValue::from_str(value.expose_secret())
-                .map_err(|_| StartupFailure::Header)?;
+            let mut value =
+                HeaderValue::from_str(value.expose_secret()).map_err(|_| StartupFailure::Header)?;
             value.set_sensitive(true);
             if !is_framing(name) {
                 map.append(name, value);
@@ -128,7 +128,12 @@ impl Endpoint {
             .map_err(|_| UpstreamError::TimedOut)??;
         match response.status() {
             status if status.is_success() => Ok(()),
-            status => Err(self.failure(status, None)),
+            // Servers answer 400 to single notifications and answers that they do not like; only
+            // 404 is clear enough to give the session up for.
+            StatusCode::NOT_FOUND if self.has_session() => {
+                Err(self.failure(StatusCode::NOT_FOUND, None))
+            }
+            status => Err(UpstreamError::Http { status, code: None }),
         }
     }
 
@@ -167,7 +172,10 @@ impl Endpoint {
         let mut head = self.head(self.peer.version());
         head.insert(ACCEPT, HeaderValue::from_static(EVENTS));
         if let Some(id) = last_event {
-            head.insert(LAST_EVENT_ID, value(id)?);
+            head.insert(
+                LAST_EVENT_ID,
+                value(id).map_err(|_| UpstreamError::Unanswered)?,
+            );
         }
         let mut request = Request::new(Full::default());
         *request.method_mut() = verb;
@@ -193,7 +201,11 @@ impl Endpoint {
         error
     }
 
-    fn post(&self, mut head: HeaderMap, text: String) -> Result<Request<Full<Bytes>>, UpstreamError> {
+    fn post(
+        &self,
+        mut head: HeaderMap,
+        text: String,
+    ) -> Result<Request<Full<Bytes>>, UpstreamError> {
         head.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
         let mut request = Request::new(Full::new(Bytes::from(text)));
         *request.method_mut() = Verb::POST;
@@ -216,10 +228,7 @@ impl Endpoint {
                 env!("CARGO_PKG_VERSION")
             )));
         if let Some(version) = version {
-            head.insert(
-                PROTOCOL_VERSION,
-                HeaderValue::from_static(version.as_str()),
-            );
+            head.insert(PROTOCOL_VERSION, HeaderValue::from_static(version.as_str()));
             if let Some(session) = self.session.get().filter(|_| version.era() == Era::Legacy) {
                 head.insert(SESSION_ID, session.clone());
             }
@@ -264,11 +273,20 @@ pub(crate) async fn error_body(response: Response<Incoming>) -> Bytes {
 /// Headers of HTTP framing and of the protocol, which configuration cannot set.
 fn is_framing(name: &HeaderName) -> bool {
     let name = name.as_str();
-    *name == HOST || name.starts_with("mcp-")
+    *name == HOST
+        || name.starts_with("mcp-")
         || matches!(
             name,
-            "connection" | "content-length" | "content-type" | "accept" | "keep-alive" | "te"
-                | "trailer" | "transfer-encoding" | "upgrade" | "last-event-id"
+            "connection"
+                | "content-length"
+                | "content-type"
+                | "accept"
+                | "keep-alive"
+                | "te"
+                | "trailer"
+                | "transfer-encoding"
+                | "upgrade"
+                | "last-event-id"
         )
 }
 

@@ -1,7 +1,7 @@
 //! The stream that a legacy server may offer for what belongs to no request (GET).
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::Method as Verb;
 use hyper::body::Incoming;
@@ -28,6 +28,7 @@ async fn read_again_and_again(endpoint: &Arc<Endpoint>) {
     let mut wait = FIRST_WAIT;
     let mut missed = false;
     loop {
+        let opened = Instant::now();
         match endpoint.bare(Verb::GET, None).await {
             Ok(response) if response.status().is_success() => {
                 let Ok(Reply::Events(body)) = reply(response) else {
@@ -36,27 +37,26 @@ async fn read_again_and_again(endpoint: &Arc<Endpoint>) {
                 if missed {
                     endpoint.peer.changes.count_all();
                 }
-                if read(endpoint, body).await {
-                    wait = FIRST_WAIT;
-                }
+                read(endpoint, body).await;
                 missed = true;
             }
             Ok(response) if response.status().is_server_error() => {}
             Ok(_) => return,
             Err(_) => {}
         }
+        if opened.elapsed() > LONGEST_WAIT {
+            wait = FIRST_WAIT;
+        }
         tokio::time::sleep(wait).await;
         wait = wait.saturating_mul(2).min(LONGEST_WAIT);
     }
 }
 
-/// Reads one stream to its end; `true` when anything came over it.
-async fn read(endpoint: &Arc<Endpoint>, body: Incoming) -> bool {
+/// Reads one stream to its end.
+async fn read(endpoint: &Arc<Endpoint>, body: Incoming) {
     let peer = &endpoint.peer;
     let mut events = Events::new(body, peer.limits.max_bytes);
-    let mut any = false;
     while let Some(Ok(event)) = events.next().await {
-        any = true;
         if event.data.is_empty() {
             continue;
         }
@@ -78,5 +78,4 @@ async fn read(endpoint: &Arc<Endpoint>, body: Incoming) -> bool {
             }
         }
     }
-    any
 }

@@ -20,14 +20,20 @@ fn only_plain_decimal_tokens_are_our_ids() {
 
 #[test]
 fn only_ping_is_offered() {
-    let answered = |text| answer(&parse(text)).unwrap();
+    let answered = |text: &str| answer(&parse(text)).unwrap();
     let (pong, refused) = answered(r#"{"jsonrpc":"2.0","id":"p-1","method":"ping"}"#);
     assert!(!refused);
     let pong = parse(&pong);
     assert_eq!((pong.id(), pong.result()), (Some("\"p-1\""), Some("{}")));
-    for method in ["sampling/createMessage", "elicitation/create", "roots/list", "x/y"] {
-        let (text, refused) =
-            answered(&format!(r#"{{"jsonrpc":"2.0","id":1.0,"method":"{method}","params":{{}}}}"#));
+    for method in [
+        "sampling/createMessage",
+        "elicitation/create",
+        "roots/list",
+        "x/y",
+    ] {
+        let (text, refused) = answered(&format!(
+            r#"{{"jsonrpc":"2.0","id":1.0,"method":"{method}","params":{{}}}}"#
+        ));
         assert!(refused, "{method}");
         let message = parse(&text);
         assert_eq!(message.id(), Some("1.0"), "{method}");
@@ -42,24 +48,48 @@ fn notices_are_told_apart() {
         assert_eq!(notice(&parse(&text)), expected, "{text}");
     };
     let progress = "notifications/progress";
-    check(progress, r#"{"progressToken":4,"progress":1}"#, Notice::Progress(4));
-    check(progress, r#"{"progressToken":"4","progress":1}"#, Notice::Other);
+    check(
+        progress,
+        r#"{"progressToken":4,"progress":1}"#,
+        Notice::Progress(4),
+    );
+    check(
+        progress,
+        r#"{"progressToken":"4","progress":1}"#,
+        Notice::Other,
+    );
     check(progress, r#"{"progress":1}"#, Notice::Other);
-    check("notifications/message", r#"{"level":"info","data":1}"#, Notice::Log);
-    check("notifications/cancelled", r#"{"requestId":3}"#, Notice::Cancelled(3));
+    check(
+        "notifications/message",
+        r#"{"level":"info","data":1}"#,
+        Notice::Log,
+    );
+    check(
+        "notifications/cancelled",
+        r#"{"requestId":3}"#,
+        Notice::Cancelled(3),
+    );
     check(
         "notifications/tools/list_changed",
         "{}",
         Notice::ListChanged(Method::ToolsListChanged),
     );
     check("notifications/vendor", "{}", Notice::Other);
-    check("notifications/resources/updated", r#"{"uri":"a:b"}"#, Notice::Other);
+    check(
+        "notifications/resources/updated",
+        r#"{"uri":"a:b"}"#,
+        Notice::Other,
+    );
 }
 
 #[test]
 fn a_refused_answer_still_names_its_request() {
-    let check = |text: &str, expected| assert_eq!(id_of_refused(text.as_bytes()), expected, "{text}");
-    check(r#"{"jsonrpc":"2.0","id":5,"result":{"a":1,"a":2}}"#, Some(5));
+    let check =
+        |text: &str, expected| assert_eq!(id_of_refused(text.as_bytes()), expected, "{text}");
+    check(
+        r#"{"jsonrpc":"2.0","id":5,"result":{"a":1,"a":2}}"#,
+        Some(5),
+    );
     check(r#"{"id":5,"result":{},"error":{"code":1}}"#, Some(5));
     check(r#"{"id":5,"method":"ping","a":1,"a":2}"#, None);
     check(r#"{"id":5,"id":6,"result":{}}"#, None);
@@ -70,7 +100,8 @@ fn a_refused_answer_still_names_its_request() {
 
 #[test]
 fn batches_are_read_only_where_they_exist() {
-    let text = br#" [{"jsonrpc":"2.0","method":"a"},{"jsonrpc":"2.0","id":1,"result":{}}]"#.to_vec();
+    let text =
+        br#" [{"jsonrpc":"2.0","method":"a"},{"jsonrpc":"2.0","id":1,"result":{}}]"#.to_vec();
     let limits = Limits::default();
     assert_eq!(messages(text.clone(), &limits, true).unwrap().len(), 2);
     assert!(messages(text, &limits, false).is_err());

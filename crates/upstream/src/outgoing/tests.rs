@@ -30,9 +30,13 @@ fn a_modern_request_describes_itself_and_keeps_every_other_byte() {
 
 #[test]
 fn a_legacy_request_has_no_era_metadata() {
-    let text = call(Some(ProtocolVersion::V2025_11_25), "{}").text(9).unwrap();
+    let text = call(Some(ProtocolVersion::V2025_11_25), "{}")
+        .text(9)
+        .unwrap();
     assert!(!text.contains("io.modelcontextprotocol/"), "{text}");
     assert!(text.contains(r#""progressToken":9"#), "{text}");
-    let plain = Call::own(None, Method::Initialize, r#"{"a":1}"#).text(1).unwrap();
+    let plain = Call::own(None, Method::Initialize, r#"{"a":1}"#)
+        .text(1)
+        .unwrap();
     assert!(plain.contains(r#""params":{"a":1}"#), "{plain}");
 }

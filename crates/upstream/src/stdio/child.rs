@@ -25,8 +25,19 @@ const DRAIN: Duration = Duration::from_millis(500);
 /// What a child inherits, besides `LC_*`. Everything else of the gateway's environment, its own
 /// secrets first of all, stays here.
 const INHERITED: &[&str] = &[
-    "PATH", "HOME", "LANG", "TMPDIR", "USER", "SystemRoot", "SystemDrive", "TEMP", "TMP",
-    "PATHEXT", "USERPROFILE", "APPDATA", "LOCALAPPDATA",
+    "PATH",
+    "HOME",
+    "LANG",
+    "TMPDIR",
+    "USER",
+    "SystemRoot",
+    "SystemDrive",
+    "TEMP",
+    "TMP",
+    "PATHEXT",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
 ];
 
 /// A child that just started.
@@ -75,7 +86,12 @@ pub(crate) fn start(command: &Command<'_>) -> Result<Started, UpstreamError> {
         .args(command.args)
         .env_clear()
         .envs(std::env::vars_os().filter(|(key, _)| key.to_str().is_some_and(is_inherited)))
-        .envs(command.env.iter().map(|(key, value)| (key, value.expose_secret())))
+        .envs(
+            command
+                .env
+                .iter()
+                .map(|(key, value)| (key, value.expose_secret())),
+        )
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -134,7 +150,6 @@ pub(crate) async fn supervise(
     }
     // What the child started must not outlive it. The leader is reaped by now; the group's
     // number stays taken as long as a member lives.
-    group.kill();
     drop(group);
     let died = UpstreamError::Died { status };
     pending.close(died.clone());

@@ -60,7 +60,11 @@ impl Pending {
 
     /// Queues a notification for one exchange; `false` when it went nowhere.
     pub(crate) fn notify(&self, id: u64, notification: Message) -> bool {
-        let inbox = self.lock().waiting.get(&id).map(|(_, inbox)| Arc::clone(inbox));
+        let inbox = self
+            .lock()
+            .waiting
+            .get(&id)
+            .map(|(_, inbox)| Arc::clone(inbox));
         inbox.is_some_and(|inbox| inbox.push(notification))
     }
 

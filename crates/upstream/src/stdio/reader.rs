@@ -43,7 +43,9 @@ pub(crate) async fn read_lines(
         while let Some(line) = decoder.next_line() {
             garbage = if dispatch.line(line) { 0 } else { garbage + 1 };
             if garbage >= GARBAGE_LIMIT {
-                dispatch.peer.warn("too many lines in a row that are no messages, killing the server");
+                dispatch
+                    .peer
+                    .warn("too many lines in a row that are no messages, killing the server");
                 Stop::Kill.ask(&stop);
                 return;
             }
@@ -75,11 +77,14 @@ impl Dispatch {
         let refused = bytes.clone();
         match incoming::messages(bytes, &self.peer.limits, self.peer.sends_batches()) {
             Ok(messages) => {
-                messages.into_iter().for_each(|message| self.message(message));
+                messages
+                    .into_iter()
+                    .for_each(|message| self.message(message));
                 true
             }
             Err(error) => {
-                self.peer.malformed("dropped a line that is no valid message");
+                self.peer
+                    .malformed("dropped a line that is no valid message");
                 incoming::id_of_refused(&refused)
                     .is_some_and(|id| self.pending.finish(id, Err(error.into())))
             }
@@ -136,8 +141,12 @@ impl Dispatch {
                 .only_caller()
                 .is_some_and(|id| self.pending.notify(id, notification)),
             Notice::ListChanged(method) => self.peer.changes.count(method),
-            Notice::Cancelled(id) => self.pending.finish(id, Err(UpstreamError::Unanswered)),
-            Notice::Other => false,
+            // In the modern era the id is that of our subscription, in the legacy era that of a
+            // request which the server made itself.
+            Notice::Cancelled(id) if self.peer.is_modern() => {
+                self.pending.finish(id, Err(UpstreamError::Unanswered))
+            }
+            Notice::Cancelled(_) | Notice::Other => false,
         };
         if !delivered {
             self.peer.discards.notifications.add();

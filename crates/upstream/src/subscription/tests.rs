@@ -15,5 +15,8 @@ fn only_offered_lists_are_subscribed() {
         r#"{"tools":{"listChanged":true},"prompts":{"listChanged": true },"resources":{"subscribe":true,"listChanged":true}}"#,
         Some(r#"{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true}"#),
     );
-    check(r#"{"resources":{"listChanged":true}}"#, Some(r#"{"resourcesListChanged":true}"#));
+    check(
+        r#"{"resources":{"listChanged":true}}"#,
+        Some(r#"{"resourcesListChanged":true}"#),
+    );
 }

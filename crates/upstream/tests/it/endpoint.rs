@@ -20,42 +20,43 @@ use tokio::sync::mpsc;
 
 /// One request as it arrived.
 #[derive(Clone, Debug)]
-pub struct Seen {
-    pub verb: String,
-    pub headers: HeaderMap,
-    pub body: Value,
+pub(crate) struct Seen {
+    pub(crate) verb: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
 }
 
 impl Seen {
-    pub fn method(&self) -> &str {
+    pub(crate) fn method(&self) -> &str {
         self.body["method"].as_str().unwrap_or_default()
     }
 
-    pub fn id(&self) -> &Value {
+    pub(crate) fn id(&self) -> &Value {
         &self.body["id"]
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    pub fn tool(&self) -> &str {
+    pub(crate) fn tool(&self) -> &str {
         self.body["params"]["name"].as_str().unwrap_or_default()
     }
 
     /// The answer to this request.
-    pub fn result(&self, result: &Value) -> String {
+    pub(crate) fn result(&self, result: &Value) -> String {
         json!({"jsonrpc": "2.0", "id": self.id(), "result": result}).to_string()
     }
 
     /// The error answer to this request.
-    pub fn error(&self, code: i64) -> String {
-        json!({"jsonrpc": "2.0", "id": self.id(), "error": {"code": code, "message": "no"}}).to_string()
+    pub(crate) fn error(&self, code: i64) -> String {
+        json!({"jsonrpc": "2.0", "id": self.id(), "error": {"code": code, "message": "no"}})
+            .to_string()
     }
 }
 
 /// What to answer.
-pub struct Reply {
+pub(crate) struct Reply {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: Body,
@@ -68,55 +69,63 @@ enum Body {
 }
 
 impl Reply {
-    pub fn json(text: impl Into<String>) -> Self {
-        Self::status(200).with("content-type", "application/json").body(text)
+    pub(crate) fn json(text: impl Into<String>) -> Self {
+        Self::status(200)
+            .with("content-type", "application/json")
+            .body(text)
     }
 
-    pub fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Body::Whole(String::new()) }
+    pub(crate) fn status(status: u16) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Body::Whole(String::new()),
+        }
     }
 
-    pub fn accepted() -> Self {
+    pub(crate) fn accepted() -> Self {
         Self::status(202)
     }
 
     /// A whole event stream.
-    pub fn events(text: impl Into<String>) -> Self {
-        Self::status(200).with("content-type", "text/event-stream; charset=utf-8").body(text)
+    pub(crate) fn events(text: impl Into<String>) -> Self {
+        Self::status(200)
+            .with("content-type", "text/event-stream; charset=utf-8")
+            .body(text)
     }
 
     /// An event stream that the test feeds.
-    pub fn live() -> (Self, mpsc::Sender<String>) {
+    pub(crate) fn live() -> (Self, mpsc::Sender<String>) {
         let (sender, receiver) = mpsc::channel(16);
         let mut reply = Self::events("");
         reply.body = Body::Chunks(receiver);
         (reply, sender)
     }
 
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    pub fn body(mut self, text: impl Into<String>) -> Self {
+    pub(crate) fn body(mut self, text: impl Into<String>) -> Self {
         self.body = Body::Whole(text.into());
         self
     }
 }
 
 /// An event with this message.
-pub fn event(message: &str) -> String {
+pub(crate) fn event(message: &str) -> String {
     format!("data: {message}\n\n")
 }
 
-pub struct Endpoint {
-    pub address: SocketAddr,
+pub(crate) struct Endpoint {
+    pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
-    pub connections: Arc<AtomicUsize>,
+    pub(crate) connections: Arc<AtomicUsize>,
 }
 
 impl Endpoint {
-    pub async fn start(script: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(script: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -128,31 +137,46 @@ impl Endpoint {
                 let (stream, _) = listener.accept().await.unwrap();
                 count.fetch_add(1, Ordering::SeqCst);
                 let (script, log) = (Arc::clone(&script), Arc::clone(&log));
-                let service = service_fn(move |request| answer(request, Arc::clone(&script), Arc::clone(&log)));
+                let service = service_fn(move |request| {
+                    answer(request, Arc::clone(&script), Arc::clone(&log))
+                });
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
         });
-        Self { address, seen, connections }
+        Self {
+            address,
+            seen,
+            connections,
+        }
     }
 
     /// Everything that arrived so far.
-    pub fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
     /// The methods of the POSTs and the verbs of the rest.
-    pub fn log(&self) -> Vec<String> {
+    pub(crate) fn log(&self) -> Vec<String> {
         self.seen()
             .iter()
-            .map(|seen| if seen.verb == "POST" { seen.method().to_owned() } else { seen.verb.clone() })
+            .map(|seen| {
+                if seen.verb == "POST" {
+                    seen.method().to_owned()
+                } else {
+                    seen.verb.clone()
+                }
+            })
             .collect()
     }
 
-    pub fn spec(&self) -> Spec {
+    pub(crate) fn spec(&self) -> Spec {
         let url = format!("http://user:pass@{}/mcp?key=query-secret", self.address);
         crate::support::spec(Transport::Http {
             url: url.parse().unwrap(),
-            headers: vec![("authorization".parse().unwrap(), "Bearer header-secret".into())],
+            headers: vec![(
+                "authorization".parse().unwrap(),
+                "Bearer header-secret".into(),
+            )],
         })
     }
 }
@@ -206,12 +230,19 @@ impl<S: futures_util::Stream> futures_util::Stream for SyncStream<S> {
         self: std::pin::Pin<&mut Self>,
         context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<S::Item>> {
-        self.get_mut().0.get_mut().unwrap().as_mut().poll_next(context)
+        self.get_mut()
+            .0
+            .get_mut()
+            .unwrap()
+            .as_mut()
+            .poll_next(context)
     }
 }
 
 /// A legacy server: `initialize` opens a session, the rest is the test's.
-pub fn legacy(rest: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> impl Fn(&Seen) -> Reply + Send + Sync {
+pub(crate) fn legacy(
+    rest: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+) -> impl Fn(&Seen) -> Reply + Send + Sync {
     move |seen| match (seen.verb.as_str(), seen.method()) {
         ("POST", "server/discover") => Reply::status(400).body("Bad Request: no session"),
         ("POST", "initialize") => Reply::json(seen.result(&json!({
@@ -226,7 +257,9 @@ pub fn legacy(rest: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> impl Fn(
 }
 
 /// A modern server: `server/discover` is answered, the rest is the test's.
-pub fn modern(rest: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> impl Fn(&Seen) -> Reply + Send + Sync {
+pub(crate) fn modern(
+    rest: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+) -> impl Fn(&Seen) -> Reply + Send + Sync {
     move |seen| match (seen.verb.as_str(), seen.method()) {
         ("POST", "server/discover") => Reply::json(seen.result(&json!({
             "resultType": "complete",

@@ -61,10 +61,16 @@ async fn answers_under_other_ids_are_dropped_and_none_is_an_error() {
     let (_upstream, connection) = connect(endpoint.spec()).await;
     for tool in ["lie-json", "lie-events", "empty", "accepted"] {
         let error = call(&connection, tool, json!({})).await.unwrap_err();
-        assert!(matches!(error, UpstreamError::Unanswered), "{tool}: {error}");
+        assert!(
+            matches!(error, UpstreamError::Unanswered),
+            "{tool}: {error}"
+        );
     }
     assert_eq!(connection.discards().stray_answers, 2);
-    assert_eq!(call(&connection, "twice", json!({})).await.unwrap(), json!({"first": true}));
+    assert_eq!(
+        call(&connection, "twice", json!({})).await.unwrap(),
+        json!({"first": true})
+    );
     assert!(connection.is_alive());
 }
 
@@ -75,31 +81,49 @@ async fn bodies_over_the_limit_or_of_another_kind_are_errors() {
         match seen.tool() {
             "json" => Reply::json(large),
             "events" => Reply::events(event(&large)),
-            "html" => Reply::status(200).with("content-type", "text/html").body("<p>"),
-            "duplicate" => Reply::json(format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{{\"a\":1,\"a\":1}}}}", seen.id())),
+            "html" => Reply::status(200)
+                .with("content-type", "text/html")
+                .body("<p>"),
+            "duplicate" => Reply::json(format!(
+                "{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{{\"a\":1,\"a\":1}}}}",
+                seen.id()
+            )),
             _ => Reply::events("data: no json\n\n"),
         }
     }))
     .await;
     let mut spec = endpoint.spec();
-    spec.limits = Limits { max_bytes: 10_000, ..Limits::default() };
+    spec.limits = Limits {
+        max_bytes: 10_000,
+        ..Limits::default()
+    };
     let (_upstream, connection) = connect(spec).await;
     let error = async |tool| call(&connection, tool, json!({})).await.unwrap_err();
     assert!(matches!(error("json").await, UpstreamError::TooLarge));
     assert!(matches!(error("events").await, UpstreamError::TooLarge));
     assert!(matches!(error("html").await, UpstreamError::ContentType));
-    assert!(matches!(error("duplicate").await, UpstreamError::Protocol(_)));
+    assert!(matches!(
+        error("duplicate").await,
+        UpstreamError::Protocol(_)
+    ));
     assert!(matches!(error("garbage").await, UpstreamError::Protocol(_)));
 }
 
 #[tokio::test]
 async fn an_error_answer_with_an_http_error_status_is_an_answer() {
     let endpoint = Endpoint::start(modern(|seen| {
-        Reply::status(404).with("content-type", "application/json").body(seen.error(-32601))
+        Reply::status(404)
+            .with("content-type", "application/json")
+            .body(seen.error(-32601))
     }))
     .await;
     let (_upstream, connection) = connect(endpoint.spec()).await;
-    let answer = begin(&connection, "t", json!({})).await.unwrap().answer().await.unwrap();
+    let answer = begin(&connection, "t", json!({}))
+        .await
+        .unwrap()
+        .answer()
+        .await
+        .unwrap();
     assert_eq!(answer.error().unwrap().code, -32601);
     assert!(connection.is_alive());
 }
@@ -120,7 +144,10 @@ async fn a_session_that_is_gone_is_opened_again_at_once() {
         let (upstream, connection) = connect(endpoint.spec()).await;
         forgotten.store(true, Ordering::SeqCst);
         let error = call(&connection, "t", json!({})).await.unwrap_err();
-        assert!(matches!(error, UpstreamError::SessionEnded), "{gone}: {error}");
+        assert!(
+            matches!(error, UpstreamError::SessionEnded),
+            "{gone}: {error}"
+        );
         assert!(!connection.is_alive());
         let again = upstream.connection().await.unwrap();
         call(&again, "t", json!({})).await.unwrap();
@@ -142,7 +169,10 @@ async fn other_statuses_leave_the_connection_open() {
     assert_eq!(busy.to_string(), "the server answered with http status 503");
     assert!(!format!("{busy:?}").contains("secret"));
     assert!(matches!(error("denied").await, UpstreamError::Unauthorized));
-    assert!(matches!(error("moved").await, UpstreamError::Redirect { .. }));
+    assert!(matches!(
+        error("moved").await,
+        UpstreamError::Redirect { .. }
+    ));
     assert!(connection.is_alive());
 }
 
@@ -161,8 +191,14 @@ async fn dropping_a_modern_exchange_closes_its_stream() {
     let feed = feeds.lock().unwrap().pop().unwrap();
     assert!(!feed.is_closed());
     drop(exchange);
-    tokio::time::timeout(Duration::from_secs(10), feed.closed()).await.unwrap();
-    assert_eq!(endpoint.log(), ["server/discover", "tools/call"], "nothing else is said");
+    tokio::time::timeout(Duration::from_secs(10), feed.closed())
+        .await
+        .unwrap();
+    assert_eq!(
+        endpoint.log(),
+        ["server/discover", "tools/call"],
+        "nothing else is said"
+    );
 }
 
 #[tokio::test]
@@ -182,7 +218,12 @@ async fn dropping_a_legacy_exchange_says_so() {
     let exchange = begin(&connection, "t", json!({})).await.unwrap();
     let id = exchange.id();
     drop(exchange);
-    let cancelled = || endpoint.seen().into_iter().find(|seen| seen.method() == "notifications/cancelled");
+    let cancelled = || {
+        endpoint
+            .seen()
+            .into_iter()
+            .find(|seen| seen.method() == "notifications/cancelled")
+    };
     eventually("the cancellation", || cancelled().is_some()).await;
     let cancelled = cancelled().unwrap();
     assert_eq!(cancelled.body["params"]["requestId"], id);
@@ -203,10 +244,15 @@ async fn a_request_without_a_reply_times_out() {
     spec.request_timeout = Duration::from_millis(300);
     let (_upstream, connection) = connect(spec).await;
     let mut exchange = begin(&connection, "t", json!({})).await.unwrap();
-    assert!(matches!(exchange.next().await.unwrap(), Err(UpstreamError::TimedOut)));
+    assert!(matches!(
+        exchange.next().await.unwrap(),
+        Err(UpstreamError::TimedOut)
+    ));
     assert!(exchange.next().await.is_none());
     let feed = feeds.lock().unwrap().pop().unwrap();
-    tokio::time::timeout(Duration::from_secs(10), feed.closed()).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), feed.closed())
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -224,9 +270,15 @@ async fn list_changes_come_over_the_legacy_stream() {
     let (_upstream, connection) = connect(endpoint.spec()).await;
     let mut changes = connection.list_changes();
     eventually("the list change", || changes.counts().tools >= 1).await;
-    eventually("the answer to the ping", || endpoint.seen().iter().any(|seen| seen.body["id"] == "p")).await;
+    eventually("the answer to the ping", || {
+        endpoint.seen().iter().any(|seen| seen.body["id"] == "p")
+    })
+    .await;
     // The stream ended; changes may have been missed until it is open again.
-    eventually("the stream is opened again", || changes.counts().prompts >= 1).await;
+    eventually("the stream is opened again", || {
+        changes.counts().prompts >= 1
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -250,14 +302,22 @@ async fn list_changes_come_over_a_modern_subscription() {
     eventually("the subscription", || !feeds.lock().unwrap().is_empty()).await;
     let (seen, feed) = feeds.lock().unwrap().pop().unwrap();
     assert_eq!(seen.header("mcp-method"), Some("subscriptions/listen"));
-    assert_eq!(seen.body["params"]["notifications"], json!({"promptsListChanged": true}));
-    feed.send(event(&json!({"jsonrpc": "2.0", "method": "notifications/prompts/list_changed",
-        "params": {"_meta": {"io.modelcontextprotocol/subscriptionId": seen.id()}}}).to_string()))
-        .await
-        .unwrap();
+    assert_eq!(
+        seen.body["params"]["notifications"],
+        json!({"promptsListChanged": true})
+    );
+    feed.send(event(
+        &json!({"jsonrpc": "2.0", "method": "notifications/prompts/list_changed",
+        "params": {"_meta": {"io.modelcontextprotocol/subscriptionId": seen.id()}}})
+        .to_string(),
+    ))
+    .await
+    .unwrap();
     assert_eq!(changes.changed().await.unwrap().prompts, 1);
     upstream.shutdown().await;
-    tokio::time::timeout(Duration::from_secs(10), feed.closed()).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), feed.closed())
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -274,7 +334,13 @@ async fn requests_on_a_reply_stream_are_answered_and_floods_of_them_are_not() {
     .await;
     let (_upstream, connection) = connect(endpoint.spec()).await;
     call(&connection, "t", json!({})).await.unwrap();
-    let answers = || endpoint.seen().into_iter().filter(|seen| !seen.body["error"].is_null()).collect::<Vec<_>>();
+    let answers = || {
+        endpoint
+            .seen()
+            .into_iter()
+            .filter(|seen| !seen.body["error"].is_null())
+            .collect::<Vec<_>>()
+    };
     eventually("an answer", || !answers().is_empty()).await;
     assert_eq!(answers()[0].body["error"]["code"], -32601);
     assert_eq!(connection.discards().requests, 500);
@@ -303,7 +369,10 @@ async fn a_legacy_stream_that_ends_early_is_taken_up() {
     }))
     .await;
     let (_upstream, connection) = connect(endpoint.spec()).await;
-    assert_eq!(call(&connection, "t", json!({})).await.unwrap(), json!({"resumed": true}));
+    assert_eq!(
+        call(&connection, "t", json!({})).await.unwrap(),
+        json!({"resumed": true})
+    );
     assert_eq!(taken_up.load(Ordering::SeqCst), 1);
 }
 
@@ -326,8 +395,14 @@ async fn batches_are_read_in_the_one_revision_that_has_them() {
         match begin(&connection, "t", json!({})).await {
             Ok(mut exchange) => {
                 assert!(expected, "{version}");
-                assert_eq!(exchange.next().await.unwrap().unwrap().kind(), Kind::Notification);
-                assert_eq!(exchange.next().await.unwrap().unwrap().kind(), Kind::Response);
+                assert_eq!(
+                    exchange.next().await.unwrap().unwrap().kind(),
+                    Kind::Notification
+                );
+                assert_eq!(
+                    exchange.next().await.unwrap().unwrap().kind(),
+                    Kind::Response
+                );
             }
             Err(error) => {
                 assert!(!expected, "{version}: {error}");

@@ -8,12 +8,17 @@ use portcullis_upstream::{Transport, UpstreamError};
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::support::{begin, call, child, command, connect, eventually, lives, server_path, upstream, with_env};
+use crate::support::{
+    begin, call, child, command, connect, eventually, lives, server_path, upstream, with_env,
+};
 
 #[tokio::test]
 async fn the_environment_is_clean() {
     let directory = tempfile::tempdir().unwrap();
-    let mut spec = with_env(child(&["legacy"]), &[("API_TOKEN", "s3cret"), ("LANG", "xx")]);
+    let mut spec = with_env(
+        child(&["legacy"]),
+        &[("API_TOKEN", "s3cret"), ("LANG", "xx")],
+    );
     if let Transport::Stdio { cwd, .. } = &mut spec.transport {
         *cwd = Some(directory.path().to_owned());
     }
@@ -22,7 +27,10 @@ async fn the_environment_is_clean() {
     let env = seen["env"].as_object().unwrap();
     let known = ["PATH", "HOME", "LANG", "TMPDIR", "USER", "API_TOKEN"];
     for key in env.keys() {
-        assert!(known.contains(&key.as_str()) || key.starts_with("LC_"), "leaked {key}");
+        assert!(
+            known.contains(&key.as_str()) || key.starts_with("LC_"),
+            "leaked {key}"
+        );
     }
     // The test runner's own environment has these, so the check above can fail.
     assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
@@ -34,25 +42,39 @@ async fn the_environment_is_clean() {
 
 #[tokio::test]
 async fn a_program_that_does_not_exist_is_an_error() {
-    let error = upstream(command("/nonexistent/program", &[])).connection().await.unwrap_err();
+    let error = upstream(command("/nonexistent/program", &[]))
+        .connection()
+        .await
+        .unwrap_err();
     assert!(matches!(error, UpstreamError::Spawn(_)), "{error}");
     assert_eq!(error.to_string(), "the server process could not be started");
 }
 
 #[tokio::test]
 async fn a_server_that_ends_during_the_handshake_is_an_error_with_its_status() {
-    let error = upstream(child(&["legacy", "--exit", "5"])).connection().await.unwrap_err();
-    let UpstreamError::Died { status: Some(status) } = &error else {
+    let error = upstream(child(&["legacy", "--exit", "5"]))
+        .connection()
+        .await
+        .unwrap_err();
+    let UpstreamError::Died {
+        status: Some(status),
+    } = &error
+    else {
         panic!("{error:?}");
     };
     assert_eq!(status.code(), Some(5));
-    assert_eq!(error.to_string(), "the server process ended (exit status: 5)");
+    assert_eq!(
+        error.to_string(),
+        "the server process ended (exit status: 5)"
+    );
 }
 
 #[tokio::test]
 async fn an_answer_written_just_before_the_end_counts() {
     let (_upstream, connection) = connect(child(&["legacy"])).await;
-    call(&connection, "answer-and-die", json!({})).await.unwrap();
+    call(&connection, "answer-and-die", json!({}))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -65,10 +87,16 @@ async fn shutdown_leaves_no_process() {
     assert!(lives(&leader) && lives(&grandchild));
     let start = Instant::now();
     upstream.shutdown().await;
-    assert!(start.elapsed() < Duration::from_secs(2), "it ends when its input closes");
+    assert!(
+        start.elapsed() < Duration::from_secs(2),
+        "it ends when its input closes"
+    );
     assert!(!lives(&leader));
     eventually("the grandchild is gone", || !lives(&grandchild)).await;
-    assert!(matches!(upstream.connection().await, Err(UpstreamError::Closed)));
+    assert!(matches!(
+        upstream.connection().await,
+        Err(UpstreamError::Closed)
+    ));
 }
 
 #[tokio::test]
@@ -81,11 +109,17 @@ async fn a_stubborn_server_is_killed() {
     );
     let (upstream, connection) = connect(command("sh", &["-c", &script])).await;
     let mut waiting = begin(&connection, "hang", json!({})).await.unwrap();
-    let leader = std::fs::read_to_string(pids.path()).unwrap().trim().to_owned();
+    let leader = std::fs::read_to_string(pids.path())
+        .unwrap()
+        .trim()
+        .to_owned();
     let start = Instant::now();
     upstream.shutdown().await;
     let took = start.elapsed();
-    assert!(took >= Duration::from_secs(4) && took < Duration::from_secs(8), "{took:?}");
+    assert!(
+        took >= Duration::from_secs(4) && took < Duration::from_secs(8),
+        "{took:?}"
+    );
     assert!(!lives(&leader));
     let error = waiting.next().await.unwrap().unwrap_err();
     assert!(matches!(error, UpstreamError::Closed), "{error}");
@@ -94,8 +128,12 @@ async fn a_stubborn_server_is_killed() {
 #[tokio::test]
 async fn dropping_the_upstream_ends_the_child() {
     let pids = tempfile::NamedTempFile::new().unwrap();
-    let (upstream, connection) = connect(child(&["legacy", "--pids", pids.path().to_str().unwrap()])).await;
-    let leader = std::fs::read_to_string(pids.path()).unwrap().trim().to_owned();
+    let (upstream, connection) =
+        connect(child(&["legacy", "--pids", pids.path().to_str().unwrap()])).await;
+    let leader = std::fs::read_to_string(pids.path())
+        .unwrap()
+        .trim()
+        .to_owned();
     drop((upstream, connection));
     eventually("the child is gone", || !lives(&leader)).await;
 }
@@ -108,13 +146,19 @@ fn nothing_is_left_when_the_runtime_goes_away() {
         server_path(),
         pids.path().display()
     );
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let (kept, grandchild) = runtime.block_on(async {
         let kept = connect(command("sh", &["-c", &script])).await;
         let grandchild = call(&kept.1, "fork", json!({})).await.unwrap()["pid"].to_string();
         (kept, grandchild)
     });
-    let leader = std::fs::read_to_string(pids.path()).unwrap().trim().to_owned();
+    let leader = std::fs::read_to_string(pids.path())
+        .unwrap()
+        .trim()
+        .to_owned();
     assert!(lives(&leader) && lives(&grandchild));
     drop(runtime);
     let start = Instant::now();
@@ -128,7 +172,9 @@ fn nothing_is_left_when_the_runtime_goes_away() {
 #[tokio::test]
 async fn a_server_that_closes_its_output_is_ended() {
     let (_upstream, connection) = connect(child(&["legacy"])).await;
-    let error = call(&connection, "close-stdout", json!({})).await.unwrap_err();
+    let error = call(&connection, "close-stdout", json!({}))
+        .await
+        .unwrap_err();
     assert!(matches!(error, UpstreamError::Died { .. }), "{error}");
 }
 
@@ -164,18 +210,43 @@ impl<'a> MakeWriter<'a> for Log {
 #[tokio::test]
 async fn standard_error_is_logged_within_limits_and_without_secrets() {
     let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(log.clone())
+        .with_ansi(false)
+        .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
-    let spec = with_env(child(&["legacy", "--stderr", "500"]), &[("API_TOKEN", "s3cret-value")]);
+    let spec = with_env(
+        child(&["legacy", "--stderr", "500"]),
+        &[("API_TOKEN", "s3cret-value")],
+    );
     let (upstream, _connection) = connect(spec).await;
     upstream.shutdown().await;
-    eventually("the last line", || log.text().contains("starting with token")).await;
+    eventually("the last line", || {
+        log.text().contains("starting with token")
+    })
+    .await;
     let text = log.text();
-    let lines: Vec<&str> = text.lines().filter(|line| line.contains("upstream.stderr")).collect();
-    let printed = lines.iter().filter(|line| line.contains("line")).filter(|line| !line.contains("suppressed")).count();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("upstream.stderr"))
+        .collect();
+    let printed = lines
+        .iter()
+        .filter(|line| line.contains("line"))
+        .filter(|line| !line.contains("suppressed"))
+        .count();
     assert!((20..=60).contains(&printed), "{printed} lines of 500");
-    assert!(lines.iter().any(|line| line.contains("suppressed")), "{text}");
-    assert!(lines.iter().all(|line| line.contains("scripted")), "the server is named");
-    assert!(text.contains("u{1b}[31m") && !text.contains('\u{1b}'), "{text}");
+    assert!(
+        lines.iter().any(|line| line.contains("suppressed")),
+        "{text}"
+    );
+    assert!(
+        lines.iter().all(|line| line.contains("scripted")),
+        "the server is named"
+    );
+    assert!(
+        text.contains("u{1b}[31m") && !text.contains('\u{1b}'),
+        "{text}"
+    );
     assert!(text.contains("[redacted]") && !text.contains("s3cret-value"));
 }

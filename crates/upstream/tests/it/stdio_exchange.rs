@@ -12,17 +12,29 @@ async fn a_request_arrives_as_it_was_judged() {
     let (_upstream, connection) = connect(child(&["legacy"])).await;
     let params = "{\"name\":\"echo\",\n \"arguments\": {\"z\":1,\r\n\"a\":\"line\\nbreak\"} }";
     let exchange = connection
-        .request(Request { method: Method::ToolsCall, params, name: None, progress: false, log_level: None })
+        .request(Request {
+            method: Method::ToolsCall,
+            params,
+            name: None,
+            progress: false,
+            log_level: None,
+        })
         .await
         .unwrap();
     let echo = result(&exchange.answer().await.unwrap());
-    assert_eq!(echo["params"], serde_json::from_str::<serde_json::Value>(params).unwrap());
+    assert_eq!(
+        echo["params"],
+        serde_json::from_str::<serde_json::Value>(params).unwrap()
+    );
 }
 
 #[tokio::test]
 async fn an_answer_in_single_bytes_is_one_answer() {
     let (_upstream, connection) = connect(child(&["legacy"])).await;
-    assert_eq!(call(&connection, "split", json!({})).await.unwrap(), json!({"text": "größer"}));
+    assert_eq!(
+        call(&connection, "split", json!({})).await.unwrap(),
+        json!({"text": "größer"})
+    );
 }
 
 #[tokio::test]
@@ -36,15 +48,29 @@ async fn notifications_of_the_request_come_first_and_foreign_ones_do_not_come() 
             let message = message.unwrap();
             let about = message.method_name().unwrap_or("answer").to_owned();
             if message.method() == Some(Method::Progress) {
-                assert!(message.params().unwrap().contains(&format!("\"progressToken\":{token}")));
+                assert!(
+                    message
+                        .params()
+                        .unwrap()
+                        .contains(&format!("\"progressToken\":{token}"))
+                );
             }
             seen.push(about);
         }
         assert_eq!(
             seen,
-            ["notifications/progress", "notifications/message", "notifications/progress", "answer"]
+            [
+                "notifications/progress",
+                "notifications/message",
+                "notifications/progress",
+                "answer"
+            ]
         );
-        assert_eq!(connection.discards().notifications - u64::from(era == "modern"), 2, "{era}");
+        assert_eq!(
+            connection.discards().notifications - u64::from(era == "modern"),
+            2,
+            "{era}"
+        );
         assert!(exchange.next().await.is_none());
     }
 }
@@ -63,7 +89,11 @@ async fn log_messages_reach_nobody_when_several_callers_wait() {
 async fn concurrent_requests_get_their_own_answers() {
     let (_upstream, connection) = connect(child(&["legacy"])).await;
     let calls = (0..50).map(|number| call(&connection, "echo", json!({ "number": number })));
-    for (number, echo) in futures_util::future::join_all(calls).await.into_iter().enumerate() {
+    for (number, echo) in futures_util::future::join_all(calls)
+        .await
+        .into_iter()
+        .enumerate()
+    {
         assert_eq!(echo.unwrap()["params"]["arguments"]["number"], number);
     }
 }
@@ -71,7 +101,10 @@ async fn concurrent_requests_get_their_own_answers() {
 #[tokio::test]
 async fn a_second_answer_is_dropped() {
     let (_upstream, connection) = connect(child(&["legacy"])).await;
-    assert_eq!(call(&connection, "twice", json!({})).await.unwrap(), json!({"first": true}));
+    assert_eq!(
+        call(&connection, "twice", json!({})).await.unwrap(),
+        json!({"first": true})
+    );
     call(&connection, "echo", json!({})).await.unwrap();
     assert_eq!(connection.discards().stray_answers, 1);
 }
@@ -79,7 +112,10 @@ async fn a_second_answer_is_dropped() {
 #[tokio::test]
 async fn answers_under_other_ids_are_dropped() {
     let (_upstream, connection) = connect(child(&["legacy"])).await;
-    assert_eq!(call(&connection, "lie", json!({})).await.unwrap(), json!({"lie": 0}));
+    assert_eq!(
+        call(&connection, "lie", json!({})).await.unwrap(),
+        json!({"lie": 0})
+    );
     assert_eq!(connection.discards().stray_answers, 3);
 }
 
@@ -87,7 +123,9 @@ async fn answers_under_other_ids_are_dropped() {
 async fn some_garbage_is_skipped() {
     let (_upstream, connection) = connect(child(&["legacy"])).await;
     for _ in 0..3 {
-        call(&connection, "garbage", json!({"lines": 9})).await.unwrap();
+        call(&connection, "garbage", json!({"lines": 9}))
+            .await
+            .unwrap();
     }
     assert_eq!(connection.discards().malformed, 27);
     assert!(connection.is_alive());
@@ -96,7 +134,9 @@ async fn some_garbage_is_skipped() {
 #[tokio::test]
 async fn ten_lines_of_garbage_in_a_row_kill_the_server() {
     let (_upstream, connection) = connect(child(&["legacy"])).await;
-    let error = call(&connection, "garbage", json!({"lines": 10})).await.unwrap_err();
+    let error = call(&connection, "garbage", json!({"lines": 10}))
+        .await
+        .unwrap_err();
     assert!(matches!(error, UpstreamError::Died { .. }), "{error}");
     connection.closed().await;
     assert!(!connection.is_alive());
@@ -106,7 +146,9 @@ async fn ten_lines_of_garbage_in_a_row_kill_the_server() {
 async fn an_answer_that_is_not_strict_json_fails_its_exchange_only() {
     let (_upstream, connection) = connect(child(&["legacy"])).await;
     let mut waiting = begin(&connection, "hang", json!({})).await.unwrap();
-    let error = call(&connection, "duplicate-key", json!({})).await.unwrap_err();
+    let error = call(&connection, "duplicate-key", json!({}))
+        .await
+        .unwrap_err();
     assert!(matches!(error, UpstreamError::Protocol(_)), "{error}");
     call(&connection, "echo", json!({})).await.unwrap();
     let pending = tokio::time::timeout(Duration::from_millis(50), waiting.next()).await;
@@ -116,17 +158,26 @@ async fn an_answer_that_is_not_strict_json_fails_its_exchange_only() {
 #[tokio::test]
 async fn an_answer_over_the_limit_fails_its_exchange_and_the_server_lives() {
     let mut spec = child(&["legacy"]);
-    spec.limits = Limits { max_bytes: 64 * 1024, ..Limits::default() };
+    spec.limits = Limits {
+        max_bytes: 64 * 1024,
+        ..Limits::default()
+    };
     let (_upstream, connection) = connect(spec).await;
-    let error = call(&connection, "oversize", json!({"bytes": 1_000_000})).await.unwrap_err();
+    let error = call(&connection, "oversize", json!({"bytes": 1_000_000}))
+        .await
+        .unwrap_err();
     assert!(matches!(error, UpstreamError::TooLarge), "{error}");
-    call(&connection, "oversize", json!({"bytes": 60_000})).await.unwrap();
+    call(&connection, "oversize", json!({"bytes": 60_000}))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
 async fn a_flood_of_notifications_is_bounded_and_the_answer_still_comes() {
     let (_upstream, connection) = connect(child(&["legacy"])).await;
-    let mut exchange = begin(&connection, "flood", json!({"count": 20_000})).await.unwrap();
+    let mut exchange = begin(&connection, "flood", json!({"count": 20_000}))
+        .await
+        .unwrap();
     // Nobody reads until the answer is there.
     call(&connection, "echo", json!({})).await.unwrap();
     let mut notifications = 0;
@@ -156,16 +207,34 @@ async fn a_modern_server_is_subscribed_to() {
     let mut changes = connection.list_changes();
     eventually("the list change", || changes.counts().tools == 1).await;
     let seen = call(&connection, "methods", json!({})).await.unwrap();
-    assert!(seen["methods"].as_array().unwrap().contains(&json!("subscriptions/listen")));
+    assert!(
+        seen["methods"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("subscriptions/listen"))
+    );
 }
 
 #[tokio::test]
 async fn requests_of_the_server_are_answered_without_offering_anything() {
     let (_upstream, connection) = connect(child(&["legacy"])).await;
-    let asked = async |method| call(&connection, "ask", json!({ "method": method })).await.unwrap();
+    let asked = async |method| {
+        call(&connection, "ask", json!({ "method": method }))
+            .await
+            .unwrap()
+    };
     assert_eq!(asked("ping").await["answer"]["result"], json!({}));
-    for method in ["sampling/createMessage", "elicitation/create", "roots/list", "vendor/x"] {
-        assert_eq!(asked(method).await["answer"]["error"]["code"], -32601, "{method}");
+    for method in [
+        "sampling/createMessage",
+        "elicitation/create",
+        "roots/list",
+        "vendor/x",
+    ] {
+        assert_eq!(
+            asked(method).await["answer"]["error"]["code"],
+            -32601,
+            "{method}"
+        );
     }
     assert_eq!(connection.discards().requests, 4);
 }
@@ -173,7 +242,9 @@ async fn requests_of_the_server_are_answered_without_offering_anything() {
 #[tokio::test]
 async fn a_modern_server_has_no_requests_to_make() {
     let (_upstream, connection) = connect(child(&["modern"])).await;
-    call(&connection, "ask", json!({"method": "ping"})).await.unwrap();
+    call(&connection, "ask", json!({"method": "ping"}))
+        .await
+        .unwrap();
     assert_eq!(connection.discards().requests, 1);
     let seen = call(&connection, "methods", json!({})).await.unwrap();
     // A response would show as a message without a method.
@@ -183,7 +254,9 @@ async fn a_modern_server_has_no_requests_to_make() {
 #[tokio::test]
 async fn input_required_is_passed_up() {
     let (_upstream, connection) = connect(child(&["modern"])).await;
-    let result = call(&connection, "input-required", json!({})).await.unwrap();
+    let result = call(&connection, "input-required", json!({}))
+        .await
+        .unwrap();
     assert_eq!(result["resultType"], "input_required");
 }
 
@@ -211,6 +284,15 @@ async fn a_finished_exchange_is_not_cancelled() {
 }
 
 #[tokio::test]
+async fn a_legacy_server_cancels_its_own_requests_only() {
+    let (_upstream, connection) = connect(child(&["legacy"])).await;
+    call(&connection, "cancel", json!({})).await.unwrap();
+    let (_upstream, connection) = connect(child(&["modern"])).await;
+    let error = call(&connection, "cancel", json!({})).await.unwrap_err();
+    assert!(matches!(error, UpstreamError::Unanswered), "{error}");
+}
+
+#[tokio::test]
 async fn a_request_times_out_and_is_cancelled() {
     let mut spec = child(&["legacy"]);
     spec.request_timeout = Duration::from_millis(300);
@@ -230,7 +312,9 @@ async fn a_server_that_does_not_read_holds_nobody_longer_than_the_timeout() {
     let mut spec = child(&["legacy"]);
     spec.request_timeout = Duration::from_millis(500);
     let (upstream, connection) = connect(spec).await;
-    let _busy = begin(&connection, "sleep", json!({"ms": 100_000})).await.unwrap();
+    let _busy = begin(&connection, "sleep", json!({"ms": 100_000}))
+        .await
+        .unwrap();
     let text = "x".repeat(100_000);
     let calls = (0..60).map(|_| call(&connection, "echo", json!({ "text": text })));
     for outcome in futures_util::future::join_all(calls).await {

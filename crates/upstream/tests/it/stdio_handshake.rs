@@ -11,13 +11,24 @@ async fn a_legacy_server_is_initialized() {
     let (_upstream, connection) = connect(child(&["legacy"])).await;
     assert_eq!(connection.era(), Era::Legacy);
     assert_eq!(connection.version(), ProtocolVersion::V2025_11_25);
-    assert_eq!(connection.capabilities(), r#"{"tools":{"listChanged":true}}"#);
-    assert_eq!(connection.server_info(), Some(r#"{"name":"scripted","version":"1"}"#));
+    assert_eq!(
+        connection.capabilities(),
+        r#"{"tools":{"listChanged":true}}"#
+    );
+    assert_eq!(
+        connection.server_info(),
+        Some(r#"{"name":"scripted","version":"1"}"#)
+    );
     assert_eq!(connection.instructions(), Some("be \"nice\""));
     let seen = call(&connection, "methods", json!({})).await.unwrap();
     assert_eq!(
         seen["methods"],
-        json!(["server/discover", "initialize", "notifications/initialized", "tools/call"])
+        json!([
+            "server/discover",
+            "initialize",
+            "notifications/initialized",
+            "tools/call"
+        ])
     );
 }
 
@@ -25,13 +36,25 @@ async fn a_legacy_server_is_initialized() {
 async fn a_modern_server_is_discovered_and_every_request_describes_itself() {
     let (_upstream, connection) = connect(child(&["modern"])).await;
     assert_eq!(connection.version(), ProtocolVersion::V2026_07_28);
-    assert_eq!(connection.server_info(), Some(r#"{"name":"scripted","version":"1"}"#));
+    assert_eq!(
+        connection.server_info(),
+        Some(r#"{"name":"scripted","version":"1"}"#)
+    );
     assert_eq!(connection.instructions(), Some("be modern"));
     let echo = call(&connection, "echo", json!({})).await.unwrap();
     let meta = &echo["params"]["_meta"];
-    assert_eq!(meta["io.modelcontextprotocol/protocolVersion"], "2026-07-28");
-    assert_eq!(meta["io.modelcontextprotocol/clientCapabilities"], json!({}));
-    assert_eq!(meta["io.modelcontextprotocol/clientInfo"]["name"], "portcullis");
+    assert_eq!(
+        meta["io.modelcontextprotocol/protocolVersion"],
+        "2026-07-28"
+    );
+    assert_eq!(
+        meta["io.modelcontextprotocol/clientCapabilities"],
+        json!({})
+    );
+    assert_eq!(
+        meta["io.modelcontextprotocol/clientInfo"]["name"],
+        "portcullis"
+    );
     assert!(meta["progressToken"].is_u64());
 }
 
@@ -46,7 +69,12 @@ async fn the_chosen_era_is_not_probed() {
 
 #[tokio::test]
 async fn what_is_no_modern_answer_means_legacy() {
-    for speaks in ["crash-on-probe", "garbage-probe", "discovers-legacy", "future-and-legacy"] {
+    for speaks in [
+        "crash-on-probe",
+        "garbage-probe",
+        "discovers-legacy",
+        "future-and-legacy",
+    ] {
         let (upstream, connection) = connect(child(&[speaks])).await;
         assert_eq!(connection.era(), Era::Legacy, "{speaks}");
         upstream.shutdown().await;
@@ -75,7 +103,10 @@ async fn every_known_legacy_version_is_accepted_and_nothing_else() {
         assert_eq!(connection.version().as_str(), version);
     }
     for version in ["1999-01-01", "2026-07-28", ""] {
-        let error = upstream(child(&[&format!("version={version}")])).connection().await.unwrap_err();
+        let error = upstream(child(&[&format!("version={version}")]))
+            .connection()
+            .await
+            .unwrap_err();
         assert!(
             matches!(error, UpstreamError::Startup(StartupFailure::Version)),
             "{version}: {error}"
@@ -104,7 +135,10 @@ async fn a_modern_server_that_must_be_legacy_is_refused() {
     spec.era = EraChoice::Legacy;
     let error = upstream(spec).connection().await.unwrap_err();
     assert!(
-        matches!(error, UpstreamError::Startup(StartupFailure::Refused { code: -32601 })),
+        matches!(
+            error,
+            UpstreamError::Startup(StartupFailure::Refused { code: -32601 })
+        ),
         "{error}"
     );
 }

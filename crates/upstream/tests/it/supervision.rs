@@ -21,14 +21,23 @@ async fn concurrent_callers_share_one_attempt() {
     let pids = tempfile::NamedTempFile::new().unwrap();
     let upstream = upstream(child(&["legacy", "--pids", pids.path().to_str().unwrap()]));
     let impatient = tokio::time::timeout(Duration::from_millis(1), upstream.connection()).await;
-    assert!(impatient.is_err(), "a caller that leaves does not end the attempt");
+    assert!(
+        impatient.is_err(),
+        "a caller that leaves does not end the attempt"
+    );
     let attempts = (0..20).map(|_| upstream.connection());
     let connections = futures_util::future::join_all(attempts).await;
     let first = connections[0].as_ref().unwrap();
     for connection in &connections {
         assert!(std::sync::Arc::ptr_eq(first, connection.as_ref().unwrap()));
     }
-    assert_eq!(std::fs::read_to_string(pids.path()).unwrap().lines().count(), 1);
+    assert_eq!(
+        std::fs::read_to_string(pids.path())
+            .unwrap()
+            .lines()
+            .count(),
+        1
+    );
     assert!(matches!(upstream.status(), Status::Open { .. }));
 }
 
@@ -44,28 +53,50 @@ async fn callers_of_a_failed_attempt_share_its_error() {
 #[tokio::test]
 async fn death_in_mid_call_is_a_clear_error_and_the_server_comes_back() {
     let pids = tempfile::NamedTempFile::new().unwrap();
-    let (upstream, connection) = connect(child(&["legacy", "--pids", pids.path().to_str().unwrap()])).await;
+    let (upstream, connection) =
+        connect(child(&["legacy", "--pids", pids.path().to_str().unwrap()])).await;
     let mut bystander = begin(&connection, "hang", json!({})).await.unwrap();
     let error = call(&connection, "die", json!({})).await.unwrap_err();
-    let UpstreamError::Died { status: Some(status) } = error else {
+    let UpstreamError::Died {
+        status: Some(status),
+    } = error
+    else {
         panic!("{error:?}");
     };
     assert_eq!(status.code(), Some(7));
-    assert!(matches!(bystander.next().await.unwrap().unwrap_err(), UpstreamError::Died { .. }));
+    assert!(matches!(
+        bystander.next().await.unwrap().unwrap_err(),
+        UpstreamError::Died { .. }
+    ));
     connection.closed().await;
-    assert!(matches!(call(&connection, "echo", json!({})).await.unwrap_err(), UpstreamError::Died { .. }));
+    assert!(matches!(
+        call(&connection, "echo", json!({})).await.unwrap_err(),
+        UpstreamError::Died { .. }
+    ));
 
     let error = upstream.connection().await.unwrap_err();
     let UpstreamError::BackingOff { retry_in } = error else {
         panic!("{error:?}");
     };
     assert!(retry_in <= Duration::from_millis(250));
-    assert!(matches!(upstream.status(), Status::BackingOff { failures: 1, .. }));
+    assert!(matches!(
+        upstream.status(),
+        Status::BackingOff { failures: 1, .. }
+    ));
     eventually("the back-off ends", || upstream.status() == Status::Idle).await;
     let again = upstream.connection().await.unwrap();
     let seen = call(&again, "methods", json!({})).await.unwrap();
-    assert_eq!(seen["methods"][0], "initialize", "the era is known, so there is no probe");
-    assert_eq!(std::fs::read_to_string(pids.path()).unwrap().lines().count(), 2);
+    assert_eq!(
+        seen["methods"][0], "initialize",
+        "the era is known, so there is no probe"
+    );
+    assert_eq!(
+        std::fs::read_to_string(pids.path())
+            .unwrap()
+            .lines()
+            .count(),
+        2
+    );
 }
 
 #[tokio::test]
@@ -73,8 +104,15 @@ async fn waits_grow_with_failures() {
     let upstream = upstream(child(&["legacy", "--exit", "5"]));
     let mut longest = Duration::ZERO;
     for failures in 1..=3 {
-        assert!(matches!(upstream.connection().await, Err(UpstreamError::Died { .. })));
-        let Status::BackingOff { failures: counted, retry_in } = upstream.status() else {
+        assert!(matches!(
+            upstream.connection().await,
+            Err(UpstreamError::Died { .. })
+        ));
+        let Status::BackingOff {
+            failures: counted,
+            retry_in,
+        } = upstream.status()
+        else {
             panic!("{:?}", upstream.status());
         };
         assert_eq!(counted, failures);
@@ -90,7 +128,10 @@ async fn a_server_that_never_speaks_runs_into_the_startup_timeout() {
     spec.startup_timeout = Duration::from_millis(400);
     let start = Instant::now();
     let error = upstream(spec).connection().await.unwrap_err();
-    assert_eq!(error.to_string(), "the server did not complete the handshake: it did not answer in time");
+    assert_eq!(
+        error.to_string(),
+        "the server did not complete the handshake: it did not answer in time"
+    );
     assert!(start.elapsed() < Duration::from_secs(5));
 }
 
@@ -105,7 +146,10 @@ async fn shutdown_during_an_attempt_leaves_nothing() {
     upstream.shutdown().await;
     assert!(opening.await.unwrap().is_err());
     assert_eq!(upstream.status(), Status::ShutDown);
-    assert!(matches!(upstream.connection().await, Err(UpstreamError::Closed)));
+    assert!(matches!(
+        upstream.connection().await,
+        Err(UpstreamError::Closed)
+    ));
 }
 
 #[tokio::test]

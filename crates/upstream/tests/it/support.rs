@@ -13,23 +13,26 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 /// The scripted server; built with the tests because it is an example of this package.
-pub fn server_path() -> String {
+pub(crate) fn server_path() -> String {
     let mut path: PathBuf = std::env::current_exe().unwrap();
     path.pop();
     path.pop();
     path.push("examples");
     path.push(format!("scripted_server{}", std::env::consts::EXE_SUFFIX));
-    assert!(path.exists(), "run `cargo build --examples -p portcullis-upstream` first");
+    assert!(
+        path.exists(),
+        "run `cargo build --examples -p portcullis-upstream` first"
+    );
     path.to_str().unwrap().to_owned()
 }
 
 /// A scripted child with these arguments.
-pub fn child(args: &[&str]) -> Spec {
+pub(crate) fn child(args: &[&str]) -> Spec {
     command(&server_path(), args)
 }
 
 /// Any child.
-pub fn command(command: &str, args: &[&str]) -> Spec {
+pub(crate) fn command(command: &str, args: &[&str]) -> Spec {
     spec(Transport::Stdio {
         command: command.to_owned(),
         args: args.iter().map(|arg| (*arg).to_owned()).collect(),
@@ -39,7 +42,7 @@ pub fn command(command: &str, args: &[&str]) -> Spec {
 }
 
 /// Any transport with time for a busy machine.
-pub fn spec(transport: Transport) -> Spec {
+pub(crate) fn spec(transport: Transport) -> Spec {
     Spec {
         name: "scripted".to_owned(),
         transport,
@@ -50,25 +53,33 @@ pub fn spec(transport: Transport) -> Spec {
     }
 }
 
-pub fn with_env(mut spec: Spec, variables: &[(&str, &str)]) -> Spec {
+pub(crate) fn with_env(mut spec: Spec, variables: &[(&str, &str)]) -> Spec {
     if let Transport::Stdio { env, .. } = &mut spec.transport {
-        env.extend(variables.iter().map(|(key, value)| ((*key).to_owned(), SecretString::from(*value))));
+        env.extend(
+            variables
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), SecretString::from(*value))),
+        );
     }
     spec
 }
 
-pub fn upstream(spec: Spec) -> Upstream {
+pub(crate) fn upstream(spec: Spec) -> Upstream {
     Upstream::new(spec, HttpClient::new().unwrap())
 }
 
-pub async fn connect(spec: Spec) -> (Upstream, Arc<Connection>) {
+pub(crate) async fn connect(spec: Spec) -> (Upstream, Arc<Connection>) {
     let upstream = upstream(spec);
     let connection = upstream.connection().await.unwrap();
     (upstream, connection)
 }
 
 /// Starts a `tools/call`.
-pub async fn begin(connection: &Connection, name: &str, arguments: Value) -> Result<Exchange, UpstreamError> {
+pub(crate) async fn begin(
+    connection: &Connection,
+    name: &str,
+    arguments: Value,
+) -> Result<Exchange, UpstreamError> {
     let params = serde_json::json!({"name": name, "arguments": arguments}).to_string();
     connection
         .request(Request {
@@ -82,18 +93,24 @@ pub async fn begin(connection: &Connection, name: &str, arguments: Value) -> Res
 }
 
 /// Calls a tool and gives its result.
-pub async fn call(connection: &Connection, name: &str, arguments: Value) -> Result<Value, UpstreamError> {
+pub(crate) async fn call(
+    connection: &Connection,
+    name: &str,
+    arguments: Value,
+) -> Result<Value, UpstreamError> {
     let answer = begin(connection, name, arguments).await?.answer().await?;
     Ok(result(&answer))
 }
 
-pub fn result(message: &Message) -> Value {
-    let result = message.result().unwrap_or_else(|| panic!("not a result: {}", message.as_str()));
+pub(crate) fn result(message: &Message) -> Value {
+    let result = message
+        .result()
+        .unwrap_or_else(|| panic!("not a result: {}", message.as_str()));
     serde_json::from_str(result).unwrap()
 }
 
 /// Waits until the condition holds; level-triggered, with a limit for a busy machine.
-pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < Duration::from_secs(20), "never: {what}");
@@ -102,8 +119,11 @@ pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// Whether a process lives. A zombie does not.
-pub fn lives(pid: &str) -> bool {
+pub(crate) fn lives(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+    let state = stat
+        .rsplit(") ")
+        .next()
+        .and_then(|rest| rest.chars().next());
     !stat.is_empty() && state != Some('Z')
 }

@@ -15,7 +15,9 @@ fn read(pieces: VecDeque<Bytes>, max_event: usize) -> Vec<Result<String, String>
         .into_iter()
         .map(|piece| Ok::<_, Infallible>(Frame::data(piece)));
     let mut events = Events::new(StreamBody::new(stream::iter(frames)), max_event);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let mut all = Vec::new();
         while let Some(event) = events.next().await {

@@ -14,8 +14,14 @@ fn header_names_are_those_of_the_wire() {
     }
 }
 
-fn endpoint(url: &'static str, headers: &[(&'static str, &str)]) -> Result<Endpoint, UpstreamError> {
-    let peer = Arc::new(Peer::new("server".into(), portcullis_mcp::json::Limits::default()));
+fn endpoint(
+    url: &'static str,
+    headers: &[(&'static str, &str)],
+) -> Result<Endpoint, UpstreamError> {
+    let peer = Arc::new(Peer::new(
+        "server".into(),
+        portcullis_mcp::json::Limits::default(),
+    ));
     let headers: Vec<_> = headers
         .iter()
         .map(|(name, value)| (HeaderName::from_static(name), SecretString::from(*value)))
@@ -41,20 +47,30 @@ fn configured_headers_cannot_replace_framing_or_protocol() {
     let head = endpoint.head(Some(ProtocolVersion::V2025_11_25));
     let mut names: Vec<&str> = head.keys().map(HeaderName::as_str).collect();
     names.sort_unstable();
-    assert_eq!(names, ["accept", "authorization", "mcp-protocol-version", "user-agent"]);
-    assert_eq!(head.get("accept").unwrap(), "application/json, text/event-stream");
+    assert_eq!(
+        names,
+        [
+            "accept",
+            "authorization",
+            "mcp-protocol-version",
+            "user-agent"
+        ]
+    );
+    assert_eq!(
+        head.get("accept").unwrap(),
+        "application/json, text/event-stream"
+    );
     assert_eq!(head.get("user-agent").unwrap(), "custom");
     assert!(head.get("authorization").unwrap().is_sensitive());
 }
 
 #[test]
 fn addresses_and_header_values_are_checked() {
-    let check = |url, value, expected: StartupFailure| {
-        match endpoint(url, &[("authorization", value)]) {
+    let check =
+        |url, value, expected: StartupFailure| match endpoint(url, &[("authorization", value)]) {
             Err(UpstreamError::Startup(failure)) => assert_eq!(failure, expected, "{url}"),
             other => panic!("{url}: {other:?}"),
-        }
-    };
+        };
     check("/relative", "x", StartupFailure::Address);
     check("ftp://localhost/", "x", StartupFailure::Address);
     check("http://localhost/", "two\r\nlines", StartupFailure::Header);
