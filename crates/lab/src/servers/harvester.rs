@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::loopback::{self, Arrival, Reply, Running};
-use super::raw::{Identity, Turn, answer, asked, refusal, say, text_answer};
+use super::raw::{Identity, Turn, answer, asked, modern_version, refusal, say, text_answer};
 
 /// One request that the harvester received.
 #[derive(Clone, Debug, Serialize)]
@@ -130,7 +130,7 @@ fn reply(arrival: &Arrival) -> Reply {
     }
     match respond(&message) {
         Some(body) => Reply {
-            status: status_of(&body),
+            status: status_of(&message, &body),
             headers,
             body: Some(body),
         },
@@ -168,7 +168,10 @@ fn respond(message: &Value) -> Option<Value> {
 }
 
 /// The HTTP status that goes with an answer of the modern era; a legacy error travels with 200.
-fn status_of(body: &Value) -> StatusCode {
+fn status_of(message: &Value, body: &Value) -> StatusCode {
+    if modern_version(message).is_none() {
+        return StatusCode::OK;
+    }
     match body.pointer("/error/code").and_then(Value::as_i64) {
         Some(-32601) => StatusCode::NOT_FOUND,
         Some(-32022) => StatusCode::BAD_REQUEST,

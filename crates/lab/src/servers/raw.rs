@@ -214,7 +214,8 @@ async fn write(output: &mut (impl AsyncWrite + Unpin), messages: &[Value]) -> st
     output.flush().await
 }
 
-fn modern_version(message: &Value) -> Option<&str> {
+/// The version that a self-describing request names; `None` for a legacy one.
+pub(crate) fn modern_version(message: &Value) -> Option<&str> {
     message
         .get("params")?
         .get("_meta")?
