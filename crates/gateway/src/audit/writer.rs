@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use portcullis_store::{AuditRecord, AuditStore};
+use portcullis_store::{AuditRecord, AuditStore, StoreError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -92,7 +92,8 @@ async fn write(store: Arc<dyn AuditStore>, mut jobs: mpsc::UnboundedReceiver<Job
     let mut taken = Vec::new();
     while jobs.recv_many(&mut taken, BATCH).await > 0 {
         let (batches, waiters): (Vec<_>, Vec<_>) = taken.drain(..).map(|job| (job.records, job.done)).unzip();
-        let records: Vec<AuditRecord> = batches.into_iter().flatten().collect();
+        let mut records: Vec<AuditRecord> = batches.into_iter().flatten().collect();
+        let count = records.len();
         let mut waiters: Vec<oneshot::Sender<()>> = waiters.into_iter().flatten().collect();
         let mut pause = Duration::from_millis(50);
         // What is closed must not be lost: the batch is tried until the disk takes it. Calls that
@@ -100,6 +101,13 @@ async fn write(store: Arc<dyn AuditStore>, mut jobs: mpsc::UnboundedReceiver<Job
         while !records.is_empty() {
             match store.append(&records).await {
                 Ok(()) => break,
+                // A record that contradicts the trail can never be written. It is dropped and said
+                // so, and whoever waits for this batch gets a no: the others must not wait for it.
+                Err(StoreError::UnknownEntry { entry } | StoreError::DuplicateEntry { entry }) => {
+                    tracing::error!(entry, "an audit record contradicts the trail and is dropped");
+                    waiters.clear();
+                    records.retain(|record| record_entry(record) != entry);
+                }
                 Err(error) => {
                     tracing::error!(%error, records = records.len(), "audit records cannot be written; calls are refused");
                     waiters.clear();
@@ -112,12 +120,19 @@ async fn write(store: Arc<dyn AuditStore>, mut jobs: mpsc::UnboundedReceiver<Job
             }
         }
         if let Some(shared) = shared.upgrade() {
-            shared.waiting.fetch_sub(records.len(), Ordering::AcqRel);
+            shared.waiting.fetch_sub(count, Ordering::AcqRel);
             shared.broken.store(false, Ordering::Release);
         }
         for waiter in waiters {
             // A caller that went away no longer needs the answer.
             let _gone = waiter.send(());
         }
+    }
+}
+
+fn record_entry(record: &AuditRecord) -> &str {
+    match record {
+        AuditRecord::Opened(opened) => &opened.entry,
+        AuditRecord::Closed(closed) => &closed.entry,
     }
 }

@@ -1,0 +1,226 @@
+//! `portcullis audit`: what happened.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use portcullis_store::{AuditEntry, AuditFilter, AuditStore, Sqlite};
+
+use crate::duration::{self, timestamp};
+use crate::exit::{Exit, Failure};
+use crate::setup::Configuration;
+use crate::{setup, terminal};
+
+/// Shows the audit trail: one entry for every message.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  portcullis audit tail -f\n  portcullis audit query --decision deny --since 1h\n  portcullis audit query --target 'send*' --json")]
+pub(crate) struct Audit {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Shows the newest entries
+    Tail(Tail),
+    /// Finds entries
+    Query(Query),
+}
+
+#[derive(Debug, Args)]
+struct Where {
+    #[command(flatten)]
+    configuration: Configuration,
+    /// The trail of the servers that `portcullis wrap` guards
+    #[arg(long)]
+    wrapped: bool,
+    /// Write one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Tail {
+    #[command(flatten)]
+    place: Where,
+    /// How many entries
+    #[arg(short = 'n', long, default_value_t = 20, value_name = "COUNT")]
+    lines: usize,
+    /// Go on showing entries as they are made
+    #[arg(short, long)]
+    follow: bool,
+}
+
+/// `*` at the end of a value stands for anything.
+#[derive(Debug, Args)]
+struct Query {
+    #[command(flatten)]
+    place: Where,
+    /// Not older than this: 30s, 15m, 2h, 7d
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    since: Option<i64>,
+    /// Who called
+    #[arg(long, value_name = "NAME")]
+    principal: Option<String>,
+    /// Through which profile
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Which server
+    #[arg(long, value_name = "NAME")]
+    server: Option<String>,
+    /// Which MCP method, for example tools/call
+    #[arg(long, value_name = "METHOD")]
+    method: Option<String>,
+    /// Which tool, prompt or resource
+    #[arg(long, value_name = "NAME")]
+    target: Option<String>,
+    /// permit, deny or none
+    #[arg(long, value_name = "DECISION")]
+    decision: Option<String>,
+    /// ok, tool-error, rpc-error, refused, upstream-failed, cancelled or unknown
+    #[arg(long, value_name = "OUTCOME")]
+    outcome: Option<String>,
+    /// The reason of a refusal, for example definition-held
+    #[arg(long, value_name = "REASON")]
+    reason: Option<String>,
+    /// One entry by its id, as receipts and refusals name it
+    #[arg(long, value_name = "ID")]
+    entry: Option<String>,
+    /// At most this many, the newest
+    #[arg(long, default_value_t = 100, value_name = "COUNT")]
+    limit: usize,
+}
+
+pub(crate) async fn run(audit: Audit) -> Result<Exit, Failure> {
+    match audit.action {
+        Action::Query(query) => find(query).await,
+        Action::Tail(tail) => follow(tail).await,
+    }
+}
+
+async fn open(place: &Where) -> Result<Sqlite, Failure> {
+    let path: PathBuf = if place.wrapped { super::wrap::store()? } else { setup::store_path(&place.configuration.load()?) };
+    if !path.exists() {
+        return Err(Failure::new(format!("there is no trail at {} yet", path.display())).help("start the gateway and send it a message"));
+    }
+    Sqlite::open_read_only(&path).await.map_err(|error| Failure::because(format!("{} cannot be read", path.display()), &error))
+}
+
+async fn find(query: Query) -> Result<Exit, Failure> {
+    let store = open(&query.place).await?;
+    let filter = AuditFilter {
+        since_us: query.since.map(|age| duration::now().saturating_sub(age)),
+        principal: query.principal,
+        profile: query.profile,
+        server: query.server,
+        method: query.method,
+        target: query.target,
+        decision: query.decision,
+        outcome: query.outcome,
+        reason: query.reason,
+        entry: query.entry,
+        limit: query.limit,
+        newest_first: true,
+        ..AuditFilter::default()
+    };
+    let mut entries = read(&store, &filter).await?;
+    entries.reverse();
+    for entry in &entries {
+        show(entry, query.place.json)?;
+    }
+    if entries.is_empty() && !query.place.json {
+        terminal::error_line("no entry fits");
+    }
+    Ok(Exit::Fine)
+}
+
+async fn follow(tail: Tail) -> Result<Exit, Failure> {
+    let store = open(&tail.place).await?;
+    let newest = AuditFilter { limit: tail.lines, newest_first: true, ..AuditFilter::default() };
+    let mut entries = read(&store, &newest).await?;
+    entries.reverse();
+    let mut last = entries.last().map_or(0, |entry| entry.seq);
+    // An entry that is still open is shown when it closes: its end is what a reader wants.
+    let mut open: BTreeSet<i64> = BTreeSet::new();
+    for entry in &entries {
+        if tail.follow && entry.closed.is_none() {
+            open.insert(entry.seq);
+        } else {
+            show(entry, tail.place.json)?;
+        }
+    }
+    if !tail.follow {
+        return Ok(Exit::Fine);
+    }
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(300)) => {}
+            () = setup::stop_signal() => return Ok(Exit::Fine),
+        }
+        let since = open.first().map_or(last, |oldest| oldest - 1).min(last);
+        let filter = AuditFilter { after_seq: Some(since), limit: 1_000, ..AuditFilter::default() };
+        for entry in read(&store, &filter).await? {
+            let known = entry.seq <= last && !open.contains(&entry.seq);
+            last = last.max(entry.seq);
+            if known {
+                continue;
+            }
+            if entry.closed.is_some() {
+                open.remove(&entry.seq);
+                show(&entry, tail.place.json)?;
+            } else {
+                open.insert(entry.seq);
+            }
+        }
+    }
+}
+
+async fn read(store: &Sqlite, filter: &AuditFilter) -> Result<Vec<AuditEntry>, Failure> {
+    store.entries(filter).await.map_err(|error| Failure::because("the trail cannot be read", &error))
+}
+
+fn show(entry: &AuditEntry, json: bool) -> Result<(), Failure> {
+    if json {
+        let text = serde_json::to_string(entry).map_err(|error| Failure::because("an entry cannot be written as JSON", &error))?;
+        terminal::line(text);
+        return Ok(());
+    }
+    terminal::line(render(entry));
+    Ok(())
+}
+
+/// One entry on one line: when, what came of it, who, through what, what.
+fn render(entry: &AuditEntry) -> String {
+    let opened = &entry.opened;
+    let outcome = entry.closed.as_ref().map_or("open", |closed| closed.outcome.as_str());
+    let mark = match outcome {
+        "ok" => terminal::green(format!("{outcome:<9}")),
+        "refused" | "upstream-failed" => terminal::red(format!("{outcome:<9}")),
+        _ => terminal::yellow(format!("{outcome:<9}")),
+    };
+    let who = opened.principal.as_deref().unwrap_or("-");
+    let profile = opened.profile.as_deref().unwrap_or("-");
+    let what = match (&opened.server, &opened.target) {
+        (Some(server), Some(target)) => format!(" {server}/{target}"),
+        (None, Some(target)) => format!(" {target}"),
+        _ => String::new(),
+    };
+    let mut line = format!("{} {mark} {who}@{profile} {}{}", terminal::dim(timestamp(opened.at_us)), terminal::visible(&opened.method), terminal::visible(&what));
+    if let Some(closed) = &entry.closed {
+        if let Some(reason) = &closed.reason {
+            line.push_str(&format!("  {}", terminal::red(reason)));
+        }
+        if !closed.policies.is_empty() {
+            line.push_str(&terminal::dim(format!("  by {}", closed.policies.join(", "))));
+        }
+        if let Some(verdict) = closed.verdict.as_deref().filter(|verdict| *verdict != "allow") {
+            let findings = closed.findings.as_array().map_or(0, Vec::len);
+            line.push_str(&terminal::yellow(format!("  {verdict}, {findings} findings")));
+        }
+        let micros = closed.at_us.saturating_sub(opened.at_us);
+        line.push_str(&terminal::dim(format!("  {:.1} ms", micros as f64 / 1_000.0)));
+    }
+    line.push_str(&terminal::dim(format!("  {}", opened.entry)));
+    line
+}

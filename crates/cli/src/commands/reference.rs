@@ -1,0 +1,93 @@
+//! `portcullis reference PAGE` (hidden): the reference pages that come from the code.
+
+use clap::{Args, ValueEnum};
+use portcullis_config::CONTROLS;
+use portcullis_gateway::refusal::Reason;
+
+use crate::exit::Exit;
+use crate::terminal;
+
+#[derive(Debug, Args)]
+pub(crate) struct Reference {
+    /// The page
+    #[arg(value_enum)]
+    page: Page,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Page {
+    Cli,
+    Controls,
+    Refusals,
+    Rules,
+}
+
+pub(crate) fn run(reference: &Reference) -> Exit {
+    let text = match reference.page {
+        Page::Cli => cli(),
+        Page::Controls => controls(),
+        Page::Refusals => refusals(),
+        Page::Rules => rules(),
+    };
+    terminal::line(text.trim_end());
+    Exit::Fine
+}
+
+fn cli() -> String {
+    let mut page = "# Command line\n\nExit codes: 0 fine, 1 findings or refused, 2 wrong use, 3 could not run, 64 bad configuration.\n".to_owned();
+    let mut root = crate::command_line().term_width(100);
+    root.build();
+    describe(&root, &mut page, 2);
+    page
+}
+
+fn describe(command: &clap::Command, page: &mut String, depth: usize) {
+    let mut command = command.clone();
+    let help = command.render_long_help().to_string();
+    let name = command.get_bin_name().unwrap_or_default();
+    page.push_str(&format!("\n{} `{name}`\n\n```text\n{}\n```\n", "#".repeat(depth), help.trim_end()));
+    for inner in command.get_subcommands() {
+        if !inner.is_hide_set() && inner.get_name() != "help" {
+            describe(inner, page, depth + 1);
+        }
+    }
+}
+
+fn controls() -> String {
+    let mut page = "# Controls\n\nEach is on unless `[controls]` in the configuration switches it off; `portcullis check` names those\nthat are off, and `portcullis prove` shows each at work.\n\n| Control | What it does |\n|---|---|\n".to_owned();
+    for control in CONTROLS {
+        page.push_str(&format!("| `{}` | {} |\n", control.name, control.description));
+    }
+    page
+}
+
+fn refusals() -> String {
+    let mut page = "# Refusals\n\nEvery \"no\" has one of these reasons in the audit trail. What a client sees may say less: a hidden\nthing looks like a missing one. `entry` in the error's `data` is the id of the audit entry\n(`portcullis audit query --entry ID`).\n\n| Reason | Client sees | HTTP | JSON-RPC | Fault of | Retry | What to do |\n|---|---|---|---|---|---|---|\n".to_owned();
+    for reason in Reason::ALL {
+        let face = reason.face();
+        let seen = if face.hides { format!("`{}`: as if it did not exist", face.public_id) } else { format!("`{}`: {}", face.public_id, face.text) };
+        let retry = if face.retryable { "yes" } else { "no" };
+        page.push_str(&format!("| `{}` | {seen} | {} | {} | {} | {retry} | {} |\n", face.id, face.status, face.code, face.origin.as_str(), face.help.replace('|', "\\|")));
+    }
+    page
+}
+
+fn rules() -> String {
+    let mut page = "# Rules\n\nWhat the shield looks for in definitions, arguments and results. What is done about it stands in\n`[shield]` of the configuration.\n".to_owned();
+    for rule in portcullis_shield::rules() {
+        page.push_str(&format!(
+            "\n## {}\n\n{}. Severity {}, confidence {}.\n\n{}\n\n**What to do.** {}\n",
+            rule.id,
+            rule.title,
+            rule.severity.as_str(),
+            rule.confidence.as_str(),
+            rule.rationale,
+            rule.fix
+        ));
+        if !rule.references.is_empty() {
+            let references: Vec<String> = rule.references.iter().map(|reference| format!("- {reference}")).collect();
+            page.push_str(&format!("\n{}\n", references.join("\n")));
+        }
+    }
+    page
+}
