@@ -246,10 +246,18 @@ impl<'a> Scanner<'a> {
         self.pos += 1;
         loop {
             let rest = self.bytes.get(self.pos..).unwrap_or_default();
-            let plain = rest
+            let plain = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+            let (plain, _) = rest.split_at_checked(plain).unwrap_or((rest, b""));
+            if plain
                 .iter()
-                .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
-            self.pos += plain.unwrap_or(rest.len());
+                .fold(false, |found, byte| found | (*byte < b' '))
+            {
+                let offset = plain.iter().position(|byte| *byte < b' ').unwrap_or(0);
+                return Err(JsonError::Syntax {
+                    offset: self.pos + offset,
+                });
+            }
+            self.pos += plain.len();
             match self.peek() {
                 Some(b'"') => {
                     self.pos += 1;

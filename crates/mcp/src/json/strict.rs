@@ -90,12 +90,11 @@ impl<'a> Keys<'a> {
             return Ok(());
         };
         if let Some(many) = &mut object.many {
-            return match many.get(&key) {
-                Some(_) => Err(key.into_owned()),
-                None => {
-                    many.insert(key);
-                    Ok(())
-                }
+            let shown = key.clone();
+            return if many.insert(key) {
+                Ok(())
+            } else {
+                Err(shown.into_owned())
             };
         }
         let own = self.keys.get(object.first..).unwrap_or_default();

@@ -135,10 +135,12 @@ fn skips_an_oversize_event_and_goes_on() {
         format!("{many}{many}\ndata: z\n\n").as_bytes(),
         &[too_long(), Ok(data("z"))],
     );
+    let lines = |last: &str| format!("data: 0123456789\ndata: 0123456789\ndata: {last}\n\n");
     check(
-        b"data: 0123456789\ndata: 0123456789\ndata: 012345678\n\n",
-        &[Ok(data("0123456789\n0123456789\n012345678"))],
+        lines("0123456789").as_bytes(),
+        &[Ok(data("0123456789\n0123456789\n0123456789"))],
     );
+    check(lines("0123456789x").as_bytes(), &[too_long()]);
     check(
         b"data: \xff\ndata: y\n\ndata: z\n\n",
         &[Err(FrameError::NotUtf8), Ok(data("z"))],

@@ -114,6 +114,11 @@ fn the_last_of_equal_edits_wins_and_no_covered_byte_stays() {
     splice.replace(Span { start: 5, end: 8 }, "c");
     splice.replace(Span { start: 6, end: 9 }, "d");
     assert_eq!(splice.finish(), "0b34c9");
+    let text = r#"{"a":1,"b":2}"#;
+    let mut splice = Splice::new(text);
+    splice.replace(Span { start: 1, end: 4 }, "\"renamed\"");
+    splice.remove_member(whole(text), "a").unwrap();
+    assert_eq!(splice.finish(), r#"{"b":2}"#);
     let mut splice = Splice::new("aéb");
     splice.replace(Span { start: 2, end: 2 }, "");
     splice.replace(Span { start: 3, end: 99 }, "z");
