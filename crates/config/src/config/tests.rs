@@ -219,6 +219,14 @@ portcullis.toml:2:17: invalid TOML value, did you mean to use a quoted string?
 }
 
 #[test]
+fn values_of_unknown_keys_are_not_shown() {
+    let text = "[servers.a]\ncommand = \"x\"\nenviroment = { PIN = 4711 }\n";
+    let problems = parse(text).expect_err("an unknown key");
+    let shown = Config::render_problems(&problems, "portcullis.toml", text);
+    assert!(!shown.contains("4711"), "{shown}");
+}
+
+#[test]
 fn deep_nesting_is_refused() {
     for open in ["[", "{ a = "] {
         let problems = parse(&format!("a = {}", open.repeat(20_000))).expect_err("too deep");

@@ -66,13 +66,13 @@ unknown server `mail` (there are `calendar`, `papers`)
 ");
     insta::assert_snapshot!(check("servers = []").join("\n"), @"`profiles.p.servers` is empty (a profile needs a server)");
     insta::assert_snapshot!(check("description = \"x\"").join("\n"), @r#"`profiles.p.servers` is missing (write `servers = ["NAME"]`, with names of `[servers.NAME]`)"#);
-    insta::assert_snapshot!(
-                    check("servers = [\"papers\"]\n[profiles.p.tools]\ncalendar = [\"x\"]\npapers = \"search\"").join("\n"),
-                    @r"
+    let tools = check(
+        "servers = [\"papers\"]\n[profiles.p.tools]\ncalendar = [\"x\"]\npapers = \"search\"",
+    );
+    insta::assert_snapshot!(tools.join("\n"), @r"
 unknown server `calendar` (there are `papers`)
 `profiles.p.tools.papers` must be an array of strings, not a string ()
-"
-                );
+");
 }
 
 #[test]
@@ -83,11 +83,10 @@ fn a_server_with_problems_still_counts_as_known() {
 
 #[test]
 fn several_servers_need_prefixes_and_revisions_are_known() {
-    insta::assert_snapshot!(
-                    check("servers = [\"papers\", \"calendar\"]\nprefix = false\nminimum-version = \"2025\"").join("\n"),
-                    @r"
+    let problems =
+        check("servers = [\"papers\", \"calendar\"]\nprefix = false\nminimum-version = \"2025\"");
+    insta::assert_snapshot!(problems.join("\n"), @r"
 `profiles.p` has several servers, so names need their prefix (two servers may have tools of one name; leave `prefix` out)
 `profiles.p.minimum-version` is no protocol revision (it can be `2024-11-05`, `2025-03-26`, `2025-06-18`, `2025-11-25`, `2026-07-28`)
-"
-                );
+");
 }

@@ -390,6 +390,26 @@ fn what_cannot_run_as_it_is_is_left_out() {
 }
 
 #[test]
+fn a_secret_is_found_in_other_places_too() {
+    let import = of_cursor(
+        r#"{
+            "a": { "url": "https://a.example/mcp", "headers": { "Authorization": "Bearer CANARY-word" } },
+            "b": { "command": "x", "args": ["say", "CANARY-word"] },
+            "c": { "command": "y", "env": { "API_KEY": "/CANARY/path", "FOLDER": "/CANARY/path" } }
+        }"#,
+    );
+    assert!(!format!("{import:?}").contains(CANARY));
+    insta::assert_snapshot!(servers(&import), @r#"
+[servers.a]
+url = "https://a.example/mcp"
+headers = { authorization = "env:A_AUTHORIZATION" }
+[servers.c]
+command = "y"
+env = { API_KEY = "env:API_KEY", FOLDER = "env:FOLDER" }
+"#);
+}
+
+#[test]
 fn text_that_hides_itself_is_shown() {
     let hostile =
         of_cursor(r#"{ "a\u202e\nb": { "command": "x", "args": ["\u202e\u0007", "é ü"] } }"#);
