@@ -354,6 +354,16 @@ fn views_point_into_the_params() {
     };
     assert_eq!((&*uri, uri_span.of(text)), ("x://y", r#""x:\/\/y""#));
 
+    let text =
+        r#"{"ref" : {"name":"p\u0031","type":"ref/prompt"},"argument":{"name":"a","value":"v"}}"#;
+    let Ok(Params::Complete(complete)) = view(Method::CompletionComplete, Some(text)) else {
+        panic!()
+    };
+    let Reference::Prompt { name, name_span } = complete.reference else {
+        panic!()
+    };
+    assert_eq!((&*name, name_span.of(text)), ("p1", r#""p\u0031""#));
+
     let text = r#"{"name":"p","requestState":"s\n","inputResponses":{"k":{}}}"#;
     let Ok(Params::GetPrompt(prompt)) = view(Method::PromptsGet, Some(text)) else {
         panic!()
