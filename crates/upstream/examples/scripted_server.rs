@@ -287,8 +287,9 @@ impl Server {
                 respond(id, json!({}));
             }
             "fork" => {
-                let child = Command::new("sleep").arg("1000").spawn().unwrap();
+                let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
                 respond(id, json!({"pid": child.id()}));
+                std::thread::spawn(move || child.wait());
             }
             "input-required" => respond(
                 id,

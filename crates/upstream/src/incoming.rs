@@ -17,6 +17,8 @@ pub(crate) enum Notice {
     ListChanged(Method),
     /// The server ends the subscription that this request of ours opened.
     Cancelled(u64),
+    /// The server took our subscription; list changes will follow.
+    Acknowledged,
     /// Anything else: nothing that a connection without client capabilities asked for.
     Other,
 }
@@ -60,6 +62,7 @@ pub(crate) fn notice(notification: &Message) -> Notice {
     };
     match method {
         Method::LogMessage => Notice::Log,
+        Method::SubscriptionsAcknowledged => Notice::Acknowledged,
         Method::ToolsListChanged | Method::PromptsListChanged | Method::ResourcesListChanged => {
             Notice::ListChanged(method)
         }

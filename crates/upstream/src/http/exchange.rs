@@ -241,6 +241,7 @@ impl HttpExchange {
                     Notice::Progress(token) => (token == self.id, false),
                     Notice::Log => (true, false),
                     Notice::ListChanged(method) => (false, peer.changes.count(method)),
+                    Notice::Acknowledged => (false, true),
                     Notice::Cancelled(_) | Notice::Other => (false, false),
                 };
                 if !ours && !used {

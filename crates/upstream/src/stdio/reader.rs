@@ -146,6 +146,7 @@ impl Dispatch {
             Notice::Cancelled(id) if self.peer.is_modern() => {
                 self.pending.finish(id, Err(UpstreamError::Unanswered))
             }
+            Notice::Acknowledged => true,
             Notice::Cancelled(_) | Notice::Other => false,
         };
         if !delivered {

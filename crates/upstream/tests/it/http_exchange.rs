@@ -11,13 +11,16 @@ use tokio::sync::mpsc;
 use crate::endpoint::{Endpoint, Reply, Seen, event, legacy, modern};
 use crate::support::{begin, call, connect, eventually, result};
 
+/// The open reply streams, with the requests that opened them.
+type Feeds = Arc<Mutex<Vec<(Seen, mpsc::Sender<String>)>>>;
+
 fn progress(token: &Value, step: u64) -> String {
     event(&json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": token, "progress": step}}).to_string())
 }
 
 #[tokio::test]
 async fn events_are_passed_on_as_they_come() {
-    let feeds: Arc<Mutex<Vec<(Seen, mpsc::Sender<String>)>>> = Arc::default();
+    let feeds: Feeds = Arc::default();
     let opened = Arc::clone(&feeds);
     let endpoint = Endpoint::start(modern(move |seen| {
         let (reply, feed) = Reply::live();
@@ -178,17 +181,17 @@ async fn other_statuses_leave_the_connection_open() {
 
 #[tokio::test]
 async fn dropping_a_modern_exchange_closes_its_stream() {
-    let feeds: Arc<Mutex<Vec<mpsc::Sender<String>>>> = Arc::default();
+    let feeds: Feeds = Arc::default();
     let opened = Arc::clone(&feeds);
-    let endpoint = Endpoint::start(modern(move |_| {
+    let endpoint = Endpoint::start(modern(move |seen| {
         let (reply, feed) = Reply::live();
-        opened.lock().unwrap().push(feed);
+        opened.lock().unwrap().push((seen.clone(), feed));
         reply
     }))
     .await;
     let (_upstream, connection) = connect(endpoint.spec()).await;
     let exchange = begin(&connection, "t", json!({})).await.unwrap();
-    let feed = feeds.lock().unwrap().pop().unwrap();
+    let (_, feed) = feeds.lock().unwrap().pop().unwrap();
     assert!(!feed.is_closed());
     drop(exchange);
     tokio::time::timeout(Duration::from_secs(10), feed.closed())
@@ -203,14 +206,14 @@ async fn dropping_a_modern_exchange_closes_its_stream() {
 
 #[tokio::test]
 async fn dropping_a_legacy_exchange_says_so() {
-    let feeds: Arc<Mutex<Vec<mpsc::Sender<String>>>> = Arc::default();
+    let feeds: Feeds = Arc::default();
     let opened = Arc::clone(&feeds);
     let endpoint = Endpoint::start(legacy(move |seen| {
         if seen.verb != "POST" {
             return Reply::status(405);
         }
         let (reply, feed) = Reply::live();
-        opened.lock().unwrap().push(feed);
+        opened.lock().unwrap().push((seen.clone(), feed));
         reply
     }))
     .await;
@@ -232,11 +235,11 @@ async fn dropping_a_legacy_exchange_says_so() {
 
 #[tokio::test]
 async fn a_request_without_a_reply_times_out() {
-    let feeds: Arc<Mutex<Vec<mpsc::Sender<String>>>> = Arc::default();
+    let feeds: Feeds = Arc::default();
     let opened = Arc::clone(&feeds);
-    let endpoint = Endpoint::start(modern(move |_| {
+    let endpoint = Endpoint::start(modern(move |seen| {
         let (reply, feed) = Reply::live();
-        opened.lock().unwrap().push(feed);
+        opened.lock().unwrap().push((seen.clone(), feed));
         reply
     }))
     .await;
@@ -249,7 +252,7 @@ async fn a_request_without_a_reply_times_out() {
         Err(UpstreamError::TimedOut)
     ));
     assert!(exchange.next().await.is_none());
-    let feed = feeds.lock().unwrap().pop().unwrap();
+    let (_, feed) = feeds.lock().unwrap().pop().unwrap();
     tokio::time::timeout(Duration::from_secs(10), feed.closed())
         .await
         .unwrap();
@@ -283,7 +286,7 @@ async fn list_changes_come_over_the_legacy_stream() {
 
 #[tokio::test]
 async fn list_changes_come_over_a_modern_subscription() {
-    let feeds: Arc<Mutex<Vec<(Seen, mpsc::Sender<String>)>>> = Arc::default();
+    let feeds: Feeds = Arc::default();
     let opened = Arc::clone(&feeds);
     let endpoint = Endpoint::start(move |seen| match seen.method() {
         "server/discover" => Reply::json(seen.result(&json!({
