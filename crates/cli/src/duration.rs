@@ -5,7 +5,8 @@ use time::macros::format_description;
 
 /// `2026-11-22 11:46:03.512` in UTC, from unix microseconds.
 pub(crate) fn timestamp(micros: i64) -> String {
-    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second].[subsecond digits:3]");
+    let format =
+        format_description!("[year]-[month]-[day] [hour]:[minute]:[second].[subsecond digits:3]");
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000)
         .ok()
         .and_then(|at| at.format(&format).ok())
@@ -24,7 +25,11 @@ pub(crate) fn parse(text: &str) -> Result<i64, String> {
         _ => return Err(wrong()),
     };
     let count: i64 = text.trim_end_matches(unit).parse().map_err(|_| wrong())?;
-    count.checked_mul(seconds).and_then(|seconds| seconds.checked_mul(1_000_000)).filter(|micros| *micros >= 0).ok_or_else(wrong)
+    count
+        .checked_mul(seconds)
+        .and_then(|seconds| seconds.checked_mul(1_000_000))
+        .filter(|micros| *micros >= 0)
+        .ok_or_else(wrong)
 }
 
 /// Unix microseconds now.

@@ -32,17 +32,28 @@ pub(crate) struct Failure {
 impl Failure {
     /// The command could not run.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { exit: Exit::CouldNotRun, messages: vec![message.into()], help: None }
+        Self {
+            exit: Exit::CouldNotRun,
+            messages: vec![message.into()],
+            help: None,
+        }
     }
 
     /// The command line makes no sense.
     pub(crate) fn wrong_use(message: impl Into<String>) -> Self {
-        Self { exit: Exit::WrongUse, ..Self::new(message) }
+        Self {
+            exit: Exit::WrongUse,
+            ..Self::new(message)
+        }
     }
 
     /// The configuration is wrong: every problem, already written for a person.
     pub(crate) fn configuration(problems: Vec<String>) -> Self {
-        Self { exit: Exit::BadConfiguration, messages: problems, help: None }
+        Self {
+            exit: Exit::BadConfiguration,
+            messages: problems,
+            help: None,
+        }
     }
 
     /// What went wrong with the whole chain of causes.

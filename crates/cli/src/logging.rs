@@ -13,7 +13,13 @@ pub(crate) struct Logging {
     #[arg(long, global = true, value_name = "FILTER", env = "PORTCULLIS_LOG")]
     log: Option<String>,
     /// How log lines look
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", env = "PORTCULLIS_LOG_FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "PORTCULLIS_LOG_FORMAT"
+    )]
     log_format: Format,
 }
 
@@ -26,12 +32,20 @@ enum Format {
 /// Starts logging. Servers say what they do; other commands only what goes wrong.
 pub(crate) fn start(logging: &Logging, server: bool) {
     let default = if server { "info" } else { "error" };
-    let filter = EnvFilter::try_new(logging.log.as_deref().unwrap_or(default)).unwrap_or_else(|_| EnvFilter::new(default));
+    let filter = EnvFilter::try_new(logging.log.as_deref().unwrap_or(default))
+        .unwrap_or_else(|_| EnvFilter::new(default));
     let registry = tracing_subscriber::registry().with(filter);
     match logging.log_format {
-        Format::Json => registry.with(fmt::layer().json().with_writer(std::io::stderr)).init(),
+        Format::Json => registry
+            .with(fmt::layer().json().with_writer(std::io::stderr))
+            .init(),
         Format::Text => registry
-            .with(fmt::layer().with_target(false).with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).with_writer(std::io::stderr))
+            .with(
+                fmt::layer()
+                    .with_target(false)
+                    .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+                    .with_writer(std::io::stderr),
+            )
             .init(),
     }
 }

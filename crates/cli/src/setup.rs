@@ -25,8 +25,12 @@ impl Configuration {
     /// Reads the configuration, or says everything that is wrong with it.
     pub(crate) fn load(&self) -> Result<Loaded, Failure> {
         if !self.file.exists() {
-            return Err(Failure::configuration(vec![format!("{} {}: no such file", terminal::red("error:"), self.file.display())])
-                .help("`portcullis init` writes a configuration; -c names another file"));
+            return Err(Failure::configuration(vec![format!(
+                "{} {}: no such file",
+                terminal::red("error:"),
+                self.file.display()
+            )])
+            .help("`portcullis init` writes a configuration; -c names another file"));
         }
         load(&self.file).map_err(|error| Failure::configuration(error.problems()))
     }
@@ -51,7 +55,12 @@ pub(crate) fn store_path(loaded: &Loaded) -> PathBuf {
 
 /// Opens a store, making it if it is not there.
 pub(crate) async fn open_store(path: &Path) -> Result<Sqlite, Failure> {
-    Sqlite::open(path).await.map_err(|error| Failure::because(format!("the store {} cannot be opened", path.display()), &error))
+    Sqlite::open(path).await.map_err(|error| {
+        Failure::because(
+            format!("the store {} cannot be opened", path.display()),
+            &error,
+        )
+    })
 }
 
 /// The runtime every command runs on.
@@ -64,7 +73,9 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 
 /// Where Portcullis keeps state that belongs to no configuration file (XDG Base Directory).
 pub(crate) fn data_folder() -> Result<PathBuf, Failure> {
-    let from_xdg = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let from_xdg = std::env::var_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
     from_xdg
         .or_else(|| std::env::home_dir().map(|home| home.join(".local/share")))
         .map(|data| data.join("portcullis"))
@@ -105,7 +116,8 @@ pub(crate) async fn stop_signal() {
 pub(crate) fn explain(refusal: &portcullis_gateway::refusal::Refusal) -> String {
     let face = refusal.reason().face();
     let mut text = face.text.to_owned();
-    let mut cause: Option<&dyn std::error::Error> = refusal.cause().map(|cause| cause as &dyn std::error::Error);
+    let mut cause: Option<&dyn std::error::Error> =
+        refusal.cause().map(|cause| cause as &dyn std::error::Error);
     while let Some(inner) = cause {
         text.push_str(": ");
         text.push_str(&inner.to_string());

@@ -30,9 +30,9 @@ pub(crate) fn json(value: &impl serde::Serialize) {
     }
 }
 
-/// Whether a person looks at standard output.
-pub(crate) fn is_interactive() -> bool {
-    std::io::stdout().is_terminal()
+/// `1 policy`, `2 policies`.
+pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// Text from a server or a host, with everything a terminal would act on made visible.
@@ -82,7 +82,9 @@ pub(crate) fn progress(steps: usize, doing: &'static str) -> indicatif::Progress
         return indicatif::ProgressBar::hidden();
     }
     let bar = indicatif::ProgressBar::new(steps as u64);
-    if let Ok(style) = indicatif::ProgressStyle::with_template("{prefix} [{bar:24}] {pos}/{len} {msg}") {
+    if let Ok(style) =
+        indicatif::ProgressStyle::with_template("{prefix} [{bar:24}] {pos}/{len} {msg}")
+    {
         bar.set_style(style.progress_chars("=> "));
     }
     bar.set_prefix(doing);

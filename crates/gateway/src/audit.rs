@@ -85,7 +85,11 @@ impl Entry {
             remote: facts.remote.map(|peer| peer.ip().to_string()),
             ..Opened::default()
         };
-        let closed = Closed { entry: id, decision: "none".to_owned(), ..Closed::default() };
+        let closed = Closed {
+            entry: id,
+            decision: "none".to_owned(),
+            ..Closed::default()
+        };
         Self {
             trail,
             opened: Some(opened),
@@ -135,7 +139,11 @@ impl Entry {
     /// Notes what the shield saw and did.
     pub(crate) fn screened(&mut self, verdict: Verdict, findings: &[Finding]) {
         // The strictest verdict of the two directions is the one a reader needs first.
-        let stricter = self.closed.verdict.as_deref().is_none_or(|known| rank(known) < rank(verdict.as_str()));
+        let stricter = self
+            .closed
+            .verdict
+            .as_deref()
+            .is_none_or(|known| rank(known) < rank(verdict.as_str()));
         if stricter {
             self.closed.verdict = Some(verdict.as_str().to_owned());
         }
@@ -145,7 +153,8 @@ impl Entry {
     /// Ends a step and notes how long it took.
     pub(crate) fn step(&mut self, name: &'static str) {
         let now = Instant::now();
-        let micros = u64::try_from(now.duration_since(self.last_step).as_micros()).unwrap_or(u64::MAX);
+        let micros =
+            u64::try_from(now.duration_since(self.last_step).as_micros()).unwrap_or(u64::MAX);
         self.last_step = now;
         self.timings.insert(name.to_owned(), micros.into());
     }
@@ -154,13 +163,22 @@ impl Entry {
     ///
     /// `changes` says that the call may change the world: then this waits for the disk. Otherwise
     /// the record goes with the next group commit.
-    pub(crate) async fn intend<T>(&mut self, what: T, changes: bool) -> Result<Recorded<T>, Refusal> {
+    pub(crate) async fn intend<T>(
+        &mut self,
+        what: T,
+        changes: bool,
+    ) -> Result<Recorded<T>, Refusal> {
         if let Some(opened) = self.opened.take() {
             let record = vec![AuditRecord::Opened(opened)];
             if changes {
-                self.trail.durable(record).await.map_err(|cause| Refusal::new(Reason::AuditUnavailable).because(cause))?;
+                self.trail
+                    .durable(record)
+                    .await
+                    .map_err(|cause| Refusal::new(Reason::AuditUnavailable).because(cause))?;
             } else {
-                self.trail.soon(record).map_err(|cause| Refusal::new(Reason::AuditUnavailable).because(cause))?;
+                self.trail
+                    .soon(record)
+                    .map_err(|cause| Refusal::new(Reason::AuditUnavailable).because(cause))?;
             }
         }
         self.step("audit");

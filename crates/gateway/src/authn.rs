@@ -156,7 +156,9 @@ impl Authenticator {
     }
 
     fn without_credential(&self, facts: &Facts) -> Result<Arc<Principal>, Refusal> {
-        let from_loopback = facts.remote.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+        let from_loopback = facts
+            .remote
+            .is_some_and(|peer| peer.ip().to_canonical().is_loopback());
         match &self.loopback {
             // A proxy on this machine speaks for others: its loopback address proves nothing.
             Some(local) if from_loopback && !facts.forwarded => Ok(Arc::clone(local)),

@@ -3,7 +3,9 @@
 //! `Call → Permitted<Call>`. Lists ask the same question as calls, so that what cannot be called
 //! is not seen.
 
-use portcullis_policy::{Action, Context, Decision, Denial, Policies, Principal as PolicyPrincipal, Query, Target};
+use portcullis_policy::{
+    Action, Context, Decision, Denial, Policies, Principal as PolicyPrincipal, Query, Target,
+};
 
 use crate::era;
 use crate::profile::Routed;
@@ -57,10 +59,21 @@ impl Authz {
     }
 
     /// Whether the caller may use the endpoint at all.
-    pub(crate) fn connect(&self, admitted: Admitted) -> Result<Permitted<Admitted>, (Admitted, Denied)> {
+    pub(crate) fn connect(
+        &self,
+        admitted: Admitted,
+    ) -> Result<Permitted<Admitted>, (Admitted, Denied)> {
         let target = Target::Profile(&admitted.routed().profile().name);
-        match self.decide(admitted.routed(), admitted.protocol(), Action::Connect, target) {
-            Ok(policies) => Ok(Permitted { what: admitted, policies }),
+        match self.decide(
+            admitted.routed(),
+            admitted.protocol(),
+            Action::Connect,
+            target,
+        ) {
+            Ok(policies) => Ok(Permitted {
+                what: admitted,
+                policies,
+            }),
             Err(denied) => Err((admitted, denied)),
         }
     }
@@ -71,21 +84,44 @@ impl Authz {
         let definition = call.definition();
         let asked = policy_target(definition.kind, &definition.server, &call.target().name);
         let decision = match asked {
-            Some(target) => self.decide(admitted.routed(), admitted.protocol(), call.target().action, target),
-            None => Err(Denied { policies: Vec::new(), reason: Reason::PolicyDenied }),
+            Some(target) => self.decide(
+                admitted.routed(),
+                admitted.protocol(),
+                call.target().action,
+                target,
+            ),
+            None => Err(Denied {
+                policies: Vec::new(),
+                reason: Reason::PolicyDenied,
+            }),
         };
         match decision {
-            Ok(policies) => Ok(Permitted { what: call, policies }),
+            Ok(policies) => Ok(Permitted {
+                what: call,
+                policies,
+            }),
             Err(denied) => Err((call, denied)),
         }
     }
 
     /// The same question without a call at hand, for lists.
-    pub(crate) fn permits(&self, routed: &Routed, protocol: &Protocol, action: Action, target: Target<'_>) -> bool {
+    pub(crate) fn permits(
+        &self,
+        routed: &Routed,
+        protocol: &Protocol,
+        action: Action,
+        target: Target<'_>,
+    ) -> bool {
         self.decide(routed, protocol, action, target).is_ok()
     }
 
-    fn decide(&self, routed: &Routed, protocol: &Protocol, action: Action, target: Target<'_>) -> Result<Vec<String>, Denied> {
+    fn decide(
+        &self,
+        routed: &Routed,
+        protocol: &Protocol,
+        action: Action,
+        target: Target<'_>,
+    ) -> Result<Vec<String>, Denied> {
         if !self.enforce {
             return Ok(Vec::new());
         }
@@ -108,9 +144,18 @@ impl Authz {
         };
         match self.policies.authorize(&query) {
             Decision::Permit { policies } => Ok(policies),
-            Decision::Deny(Denial::NoPermit) => Err(Denied { policies: Vec::new(), reason: Reason::PolicyDenied }),
-            Decision::Deny(Denial::Forbidden { policies }) => Err(Denied { policies, reason: Reason::PolicyDenied }),
-            Decision::Deny(Denial::Error { policies }) => Err(Denied { policies, reason: Reason::PolicyError }),
+            Decision::Deny(Denial::NoPermit) => Err(Denied {
+                policies: Vec::new(),
+                reason: Reason::PolicyDenied,
+            }),
+            Decision::Deny(Denial::Forbidden { policies }) => Err(Denied {
+                policies,
+                reason: Reason::PolicyDenied,
+            }),
+            Decision::Deny(Denial::Error { policies }) => Err(Denied {
+                policies,
+                reason: Reason::PolicyError,
+            }),
         }
     }
 }

@@ -31,7 +31,9 @@ fn is_cacheable(method: Method) -> bool {
 /// Whether a result asks the client for input instead of answering (2026-07-28, multi round trip).
 pub(crate) fn asks_for_input(result: &str) -> Result<bool, WireError> {
     let object = Object::parse(result)?;
-    Ok(object.string("resultType")?.is_some_and(|kind| kind != "complete"))
+    Ok(object
+        .string("resultType")?
+        .is_some_and(|kind| kind != "complete"))
 }
 
 /// Gives a server's result the members that the client's era wants, and takes away the others.
@@ -40,7 +42,10 @@ pub(crate) fn asks_for_input(result: &str) -> Result<bool, WireError> {
 /// server said: a shared cache must not serve it to somebody else.
 pub(crate) fn fit(result: &str, method: Method, era: Era) -> Result<Cow<'_, str>, WireError> {
     let object = Object::parse(result)?;
-    let whole = Span { start: 0, end: result.len() };
+    let whole = Span {
+        start: 0,
+        end: result.len(),
+    };
     let mut splice = Splice::new(result);
     match era {
         Era::Modern => {

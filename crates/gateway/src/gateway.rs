@@ -6,7 +6,9 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use portcullis_mcp::result::ListKind;
 use portcullis_mcp::version::ProtocolVersion;
-use portcullis_store::{AuditRecord, AuditStore, Closed, RegistryStore, SessionStore, Sqlite, StoreError};
+use portcullis_store::{
+    AuditRecord, AuditStore, Closed, RegistryStore, SessionStore, Sqlite, StoreError,
+};
 use portcullis_upstream::{HttpClient, UpstreamError};
 use tokio::task::JoinHandle;
 
@@ -40,7 +42,11 @@ pub struct Stores {
 
 impl From<Sqlite> for Stores {
     fn from(store: Sqlite) -> Self {
-        Self { audit: Arc::new(store.clone()), registry: Arc::new(store.clone()), sessions: Arc::new(store) }
+        Self {
+            audit: Arc::new(store.clone()),
+            registry: Arc::new(store.clone()),
+            sessions: Arc::new(store),
+        }
     }
 }
 
@@ -72,7 +78,10 @@ pub struct Inspection {
     pub held: usize,
 }
 
-fn as_text<S: serde::Serializer>(version: &ProtocolVersion, serializer: S) -> Result<S::Ok, S::Error> {
+fn as_text<S: serde::Serializer>(
+    version: &ProtocolVersion,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(version.as_str())
 }
 
@@ -104,7 +113,11 @@ impl Gateway {
             tasks: Mutex::new(Vec::new()),
         });
         let upkeep = tokio::spawn(upkeep(Arc::downgrade(&gateway)));
-        gateway.tasks.lock().unwrap_or_else(PoisonError::into_inner).extend([upkeep, writer]);
+        gateway
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend([upkeep, writer]);
         Ok(gateway)
     }
 
@@ -121,7 +134,12 @@ impl Gateway {
         if let Err(error) = self.trail.flush().await {
             tracing::error!(%error, "the audit trail could not be written to its end");
         }
-        for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for task in self
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain(..)
+        {
             task.abort();
         }
     }
@@ -134,7 +152,12 @@ impl Gateway {
     pub async fn inspect(&self, server: &str) -> Result<Inspection, Refusal> {
         let snapshot = self.snapshot();
         let operator = Principal::operator();
-        let leases = Leases { servers: &self.servers, registry: &self.registry, principal: &operator, snapshot: &snapshot };
+        let leases = Leases {
+            servers: &self.servers,
+            registry: &self.registry,
+            principal: &operator,
+            snapshot: &snapshot,
+        };
         let lease = leases.lease(&Arc::from(server))?;
         let connection = lease.connection().await?;
         let source = leases.source(&lease, &connection);
@@ -146,13 +169,24 @@ impl Gateway {
         };
         let instructions = lease.catalogue().instructions(&source).await?;
         inspection.approved += usize::from(instructions.is_some());
-        inspection.held += usize::from(instructions.is_none() && connection.instructions().is_some());
-        for kind in [ListKind::Tools, ListKind::Prompts, ListKind::Resources, ListKind::ResourceTemplates] {
-            let listing = lease.catalogue().listing(kind, Freshness::Now, &source).await?;
+        inspection.held +=
+            usize::from(instructions.is_none() && connection.instructions().is_some());
+        for kind in [
+            ListKind::Tools,
+            ListKind::Prompts,
+            ListKind::Resources,
+            ListKind::ResourceTemplates,
+        ] {
+            let listing = lease
+                .catalogue()
+                .listing(kind, Freshness::Now, &source)
+                .await?;
             for definition in listing.definitions() {
                 match definition.standing {
                     Standing::Approved => inspection.approved += 1,
-                    Standing::Changed | Standing::Rejected | Standing::Unreviewed => inspection.held += 1,
+                    Standing::Changed | Standing::Rejected | Standing::Unreviewed => {
+                        inspection.held += 1
+                    }
                 }
             }
         }
@@ -195,7 +229,9 @@ async fn upkeep(gateway: std::sync::Weak<Gateway>) {
     let mut ticks: u32 = 0;
     loop {
         tokio::time::sleep(POLL).await;
-        let Some(gateway) = gateway.upgrade() else { return };
+        let Some(gateway) = gateway.upgrade() else {
+            return;
+        };
         match gateway.registry.refresh().await {
             Ok(false) => {}
             Ok(true) => tracing::info!("the registry changed; its pins were read again"),
@@ -219,11 +255,20 @@ async fn close_lost_entries(audit: &dyn AuditStore) -> Result<(), StoreError> {
     if lost.is_empty() {
         return Ok(());
     }
-    tracing::warn!(entries = lost.len(), "closing audit entries that a crash left open");
+    tracing::warn!(
+        entries = lost.len(),
+        "closing audit entries that a crash left open"
+    );
     let records: Vec<AuditRecord> = lost
         .into_iter()
         .map(|entry| {
-            AuditRecord::Closed(Closed { entry, at_us: now, decision: "none".to_owned(), outcome: "unknown".to_owned(), ..Closed::default() })
+            AuditRecord::Closed(Closed {
+                entry,
+                at_us: now,
+                decision: "none".to_owned(),
+                outcome: "unknown".to_owned(),
+                ..Closed::default()
+            })
         })
         .collect();
     audit.append(&records).await

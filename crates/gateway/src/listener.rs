@@ -35,8 +35,15 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// Serves connections until `stop` resolves, then lets open ones end.
 pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener, stop: impl Future<Output = ()>) {
     let mut server = Builder::new(TokioExecutor::new());
-    server.http1().timer(TokioTimer::new()).header_read_timeout(SLOW_CLIENT);
-    server.http2().timer(TokioTimer::new()).max_concurrent_streams(256).keep_alive_interval(Some(Duration::from_secs(30)));
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(SLOW_CLIENT);
+    server
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(256)
+        .keep_alive_interval(Some(Duration::from_secs(30)));
     let graceful = GracefulShutdown::new();
     tokio::pin!(stop);
     loop {
@@ -61,7 +68,11 @@ pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener, stop: impl Futu
             let gateway = Arc::clone(&gateway);
             async move { Ok::<_, Infallible>(respond(&gateway, request, remote).await) }
         });
-        let connection = graceful.watch(server.serve_connection(TokioIo::new(stream), service).into_owned());
+        let connection = graceful.watch(
+            server
+                .serve_connection(TokioIo::new(stream), service)
+                .into_owned(),
+        );
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(error = %error, "a connection ended with an error");
@@ -69,12 +80,19 @@ pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener, stop: impl Futu
         });
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(DRAIN, graceful.shutdown())
+        .await
+        .is_err()
+    {
         tracing::warn!("connections that did not end in time were dropped");
     }
 }
 
-async fn respond(gateway: &Gateway, request: Request<Incoming>, remote: SocketAddr) -> Response<Body> {
+async fn respond(
+    gateway: &Gateway,
+    request: Request<Incoming>,
+    remote: SocketAddr,
+) -> Response<Body> {
     let (head, body) = request.into_parts();
     let snapshot = gateway.snapshot();
     if head.method == Method::GET && head.uri.path() == "/healthz" {
@@ -82,32 +100,60 @@ async fn respond(gateway: &Gateway, request: Request<Incoming>, remote: SocketAd
     }
     let arrival = edge::arrival(&head, remote);
     if let Err(refusal) = edge::check(&head, snapshot.config()) {
-        return write::answer(pipeline::turn_away(gateway, &arrival.facts, &refusal), edge::Accepted::both(), &head.method).await;
+        return write::answer(
+            pipeline::turn_away(gateway, &arrival.facts, &refusal),
+            edge::Accepted::both(),
+            &head.method,
+        )
+        .await;
     }
     if head.method == Method::DELETE {
-        return write::answer(pipeline::end_session(gateway, arrival).await, edge::Accepted::both(), &head.method).await;
+        return write::answer(
+            pipeline::end_session(gateway, arrival).await,
+            edge::Accepted::both(),
+            &head.method,
+        )
+        .await;
     }
     let accepted = edge::Accepted::read(&head.headers);
-    let refused = match (head.method == Method::POST, edge::is_json(&head.headers), accepted) {
+    let refused = match (
+        head.method == Method::POST,
+        edge::is_json(&head.headers),
+        accepted,
+    ) {
         (false, ..) => Some(Reason::VerbNotAllowed),
         (true, false, _) => Some(Reason::ContentTypeWrong),
         (true, true, None) => Some(Reason::NotAcceptable),
         (true, true, Some(_)) => None,
     };
     if let Some(reason) = refused {
-        return write::answer(pipeline::turn_away(gateway, &arrival.facts, &Refusal::new(reason)), edge::Accepted::both(), &head.method).await;
+        return write::answer(
+            pipeline::turn_away(gateway, &arrival.facts, &Refusal::new(reason)),
+            edge::Accepted::both(),
+            &head.method,
+        )
+        .await;
     }
     let limit = snapshot.config().limits.max_message;
     let answer = pipeline::serve(gateway, arrival, read(body, limit)).await;
-    write::answer(answer, accepted.unwrap_or(edge::Accepted::both()), &head.method).await
+    write::answer(
+        answer,
+        accepted.unwrap_or(edge::Accepted::both()),
+        &head.method,
+    )
+    .await
 }
 
 /// Reads a body within its limits of size and time.
 async fn read(body: Incoming, limit: usize) -> Result<Received, Refusal> {
     let collected = tokio::time::timeout(SLOW_CLIENT, Limited::new(body, limit).collect()).await;
     match collected {
-        Err(_) => Err(Refusal::new(Reason::InvalidRequest).detail("the body did not arrive in time")),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Refusal::new(Reason::MessageTooLarge)),
+        Err(_) => {
+            Err(Refusal::new(Reason::InvalidRequest).detail("the body did not arrive in time"))
+        }
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(Refusal::new(Reason::MessageTooLarge))
+        }
         Ok(Err(_)) => Err(Refusal::new(Reason::InvalidRequest).detail("the body broke off")),
         Ok(Ok(collected)) => {
             let bytes: Bytes = collected.to_bytes();

@@ -48,7 +48,9 @@ pub(crate) async fn list(
     let admitted = permitted.what();
     let method = admitted.message().method().unwrap_or(Method::ToolsList);
     let cursor = match view(method, admitted.message().params())? {
-        Params::ListPage { cursor: Some(cursor) } => Some(decode(kind, &cursor)?),
+        Params::ListPage {
+            cursor: Some(cursor),
+        } => Some(decode(kind, &cursor)?),
         _ => None,
     };
     let visible = visible(kind, admitted, leases, authz).await?;
@@ -69,13 +71,19 @@ pub(crate) async fn list(
 }
 
 /// Every definition the caller may see.
-async fn visible(kind: ListKind, admitted: &Admitted, leases: &Leases<'_>, authz: &Authz) -> Result<Vec<Arc<Definition>>, Refusal> {
+async fn visible(
+    kind: ListKind,
+    admitted: &Admitted,
+    leases: &Leases<'_>,
+    authz: &Authz,
+) -> Result<Vec<Arc<Definition>>, Refusal> {
     let profile = admitted.routed().profile();
-    let listings = futures_util::future::join_all(profile.members.iter().map(|member| async move {
-        let lease = leases.lease(&member.server)?;
-        offered(kind, &lease, leases).await
-    }))
-    .await;
+    let listings =
+        futures_util::future::join_all(profile.members.iter().map(|member| async move {
+            let lease = leases.lease(&member.server)?;
+            offered(kind, &lease, leases).await
+        }))
+        .await;
     let mut visible = Vec::new();
     let mut uris = HashSet::new();
     let alone = profile.members.len() == 1;
@@ -94,7 +102,10 @@ async fn visible(kind: ListKind, admitted: &Admitted, leases: &Leases<'_>, authz
                 && member.selects(definition.kind, &definition.name)
                 && permits(authz, admitted, definition);
             // A URI that two servers claim belongs to the first of them.
-            if shown && (!matches!(definition.kind, Kind::Resource | Kind::Template) || uris.insert(definition.name.clone())) {
+            if shown
+                && (!matches!(definition.kind, Kind::Resource | Kind::Template)
+                    || uris.insert(definition.name.clone()))
+            {
                 visible.push(Arc::clone(definition));
             }
         }
@@ -102,9 +113,16 @@ async fn visible(kind: ListKind, admitted: &Admitted, leases: &Leases<'_>, authz
     Ok(visible)
 }
 
-async fn offered(kind: ListKind, lease: &Arc<Lease>, leases: &Leases<'_>) -> Result<Arc<Listing>, Refusal> {
+async fn offered(
+    kind: ListKind,
+    lease: &Arc<Lease>,
+    leases: &Leases<'_>,
+) -> Result<Arc<Listing>, Refusal> {
     let connection = lease.connection().await?;
-    lease.catalogue().listing(kind, Freshness::Now, &leases.source(lease, &connection)).await
+    lease
+        .catalogue()
+        .listing(kind, Freshness::Now, &leases.source(lease, &connection))
+        .await
 }
 
 fn permits(authz: &Authz, admitted: &Admitted, definition: &Definition) -> bool {
@@ -118,7 +136,13 @@ fn permits(authz: &Authz, admitted: &Admitted, definition: &Definition) -> bool 
         .is_some_and(|target| authz.permits(admitted.routed(), admitted.protocol(), action, target))
 }
 
-fn render(kind: ListKind, page: &[&Arc<Definition>], next: Option<&str>, admitted: &Admitted, snapshot: &Snapshot) -> Result<String, Refusal> {
+fn render(
+    kind: ListKind,
+    page: &[&Arc<Definition>],
+    next: Option<&str>,
+    admitted: &Admitted,
+    snapshot: &Snapshot,
+) -> Result<String, Refusal> {
     let profile = admitted.routed().profile();
     let mut json = format!("{{\"{}\":[", kind.member());
     for (at, definition) in page.iter().enumerate() {
@@ -126,12 +150,16 @@ fn render(kind: ListKind, page: &[&Arc<Definition>], next: Option<&str>, admitte
             json.push(',');
         }
         let named = match definition.kind {
-            Kind::Tool | Kind::Prompt if profile.prefixed => rename(definition, &profile.expose(&definition.server, &definition.name))?,
+            Kind::Tool | Kind::Prompt if profile.prefixed => rename(
+                definition,
+                &profile.expose(&definition.server, &definition.name),
+            )?,
             _ => definition.text.clone(),
         };
         // Approved text is what a reviewer saw; the sanitiser still takes out what a mode that
         // trusts the first sight, or a reviewer who allowed it, let through.
-        let judged = shield::screen_reply(snapshot.shield(), &named).map_err(|(refusal, _)| refusal)?;
+        let judged =
+            shield::screen_reply(snapshot.shield(), &named).map_err(|(refusal, _)| refusal)?;
         json.push_str(&judged.text);
     }
     json.push(']');
@@ -153,7 +181,11 @@ fn rename(definition: &Definition, exposed: &str) -> Result<String, Refusal> {
 }
 
 fn encode(kind: ListKind, last: &Definition) -> String {
-    let cursor = Cursor { l: kind.member().to_owned(), s: last.server.to_string(), n: last.name.clone() };
+    let cursor = Cursor {
+        l: kind.member().to_owned(),
+        s: last.server.to_string(),
+        n: last.name.clone(),
+    };
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(&cursor).unwrap_or_default())
 }
 

@@ -53,12 +53,19 @@ impl LoadError {
 /// Every problem of the configuration and of all policy files together.
 pub fn load(path: &Path) -> Result<Loaded, LoadError> {
     let text = read(path)?;
-    let base = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+    let base = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+        .to_owned();
     let shown = path.display().to_string();
     let parsed = config::parse(&text);
     let mut problems: Vec<String> = match &parsed {
         Ok(_) => Vec::new(),
-        Err(problems) => problems.iter().map(|problem| problem.render(&shown, &text)).collect(),
+        Err(problems) => problems
+            .iter()
+            .map(|problem| problem.render(&shown, &text))
+            .collect(),
     };
     // Policies are read even when the configuration is wrong, so that all problems come at once.
     let files = match &parsed {
@@ -80,7 +87,13 @@ pub fn load(path: &Path) -> Result<Loaded, LoadError> {
             if policies.is_empty() {
                 warnings.push("no policy is loaded: every message will be refused (write one into the policies folder)".to_owned());
             }
-            Ok(Loaded { config, policies, sources, base, warnings })
+            Ok(Loaded {
+                config,
+                policies,
+                sources,
+                base,
+                warnings,
+            })
         }
         _ => Err(LoadError::Problems(problems)),
     }
@@ -109,23 +122,36 @@ fn policy_files(
         let path = base.join(file);
         if path.is_dir() {
             read_from.push(path.clone());
-            let listed = std::fs::read_dir(&path).map_err(|source| LoadError::Unreadable { path: path.clone(), source })?;
+            let listed = std::fs::read_dir(&path).map_err(|source| LoadError::Unreadable {
+                path: path.clone(),
+                source,
+            })?;
             let mut inside: Vec<PathBuf> = listed
                 .filter_map(|item| item.ok().map(|item| item.path()))
-                .filter(|path| path.extension().is_some_and(|extension| extension == "cedar"))
+                .filter(|path| {
+                    path.extension()
+                        .is_some_and(|extension| extension == "cedar")
+                })
                 .collect();
             inside.sort();
             found.extend(inside);
         } else if path.is_file() {
             found.push(path);
         } else if report && *files != Config::default().policies.files {
-            problems.push(format!("error: {}: no such policy file or folder", path.display()));
+            problems.push(format!(
+                "error: {}: no such policy file or folder",
+                path.display()
+            ));
         }
     }
     let mut sources = Vec::with_capacity(found.len());
     for path in found {
         let text = read(&path)?;
-        let name = path.strip_prefix(base).unwrap_or(&path).display().to_string();
+        let name = path
+            .strip_prefix(base)
+            .unwrap_or(&path)
+            .display()
+            .to_string();
         read_from.push(path);
         sources.push(Source { name, text });
     }
@@ -148,5 +174,8 @@ fn render_policy_problem(problem: &portcullis_policy::Problem) -> String {
 }
 
 fn read(path: &Path) -> Result<String, LoadError> {
-    std::fs::read_to_string(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })
+    std::fs::read_to_string(path).map_err(|source| LoadError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
 }

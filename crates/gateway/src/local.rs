@@ -26,7 +26,11 @@ struct Offer {
 }
 
 /// The result of `initialize` (2025-11-25, lifecycle).
-pub(crate) async fn initialize(permitted: &Permitted<Admitted>, leases: &Leases<'_>, snapshot: &Snapshot) -> Result<String, Refusal> {
+pub(crate) async fn initialize(
+    permitted: &Permitted<Admitted>,
+    leases: &Leases<'_>,
+    snapshot: &Snapshot,
+) -> Result<String, Refusal> {
     let admitted = permitted.what();
     // A greeting without the members it needs is refused, never guessed at.
     view(Method::Initialize, admitted.message().params())?;
@@ -43,48 +47,80 @@ pub(crate) async fn initialize(permitted: &Permitted<Admitted>, leases: &Leases<
 }
 
 /// The result of `server/discover` (2026-07-28).
-pub(crate) async fn discover(permitted: &Permitted<Admitted>, leases: &Leases<'_>, snapshot: &Snapshot) -> Result<String, Refusal> {
+pub(crate) async fn discover(
+    permitted: &Permitted<Admitted>,
+    leases: &Leases<'_>,
+    snapshot: &Snapshot,
+) -> Result<String, Refusal> {
     let offer = offer(permitted.what(), leases, snapshot).await?;
-    let versions: Vec<String> =
-        ProtocolVersion::ALL.iter().filter(|version| version.era() == Era::Modern).map(|version| quote(version.as_str())).collect();
-    let mut json = format!("{{\"supportedVersions\":[{}],\"capabilities\":{}", versions.join(","), offer.capabilities());
+    let versions: Vec<String> = ProtocolVersion::ALL
+        .iter()
+        .filter(|version| version.era() == Era::Modern)
+        .map(|version| quote(version.as_str()))
+        .collect();
+    let mut json = format!(
+        "{{\"supportedVersions\":[{}],\"capabilities\":{}",
+        versions.join(","),
+        offer.capabilities()
+    );
     push_instructions(&mut json, &offer);
     json.push('}');
     Ok(json)
 }
 
 /// Passes a log level on to the servers that log.
-pub(crate) async fn set_level(permitted: &Permitted<Admitted>, leases: &Leases<'_>) -> Result<String, Refusal> {
+pub(crate) async fn set_level(
+    permitted: &Permitted<Admitted>,
+    leases: &Leases<'_>,
+) -> Result<String, Refusal> {
     let admitted = permitted.what();
-    let Params::SetLevel { .. } = view(Method::LoggingSetLevel, admitted.message().params())? else {
+    let Params::SetLevel { .. } = view(Method::LoggingSetLevel, admitted.message().params())?
+    else {
         return Err(Refusal::new(Reason::InvalidParams));
     };
     let params = admitted.message().params().unwrap_or("{}");
     for member in &admitted.routed().profile().members {
-        let Ok(lease) = leases.lease(&member.server) else { continue };
-        let Ok(connection) = lease.connection().await else { continue };
+        let Ok(lease) = leases.lease(&member.server) else {
+            continue;
+        };
+        let Ok(connection) = lease.connection().await else {
+            continue;
+        };
         if connection.era() == Era::Modern || !has(connection.capabilities(), "logging") {
             continue;
         }
-        let request = Request { method: Method::LoggingSetLevel, params, name: None, progress: false, log_level: None };
+        let request = Request {
+            method: Method::LoggingSetLevel,
+            params,
+            name: None,
+            progress: false,
+            log_level: None,
+        };
         match connection.request(request).await {
             Ok(mut exchange) => while let Some(Ok(_)) = exchange.next().await {},
-            Err(error) => tracing::warn!(server = %member.server, %error, "the log level was not taken"),
+            Err(error) => {
+                tracing::warn!(server = %member.server, %error, "the log level was not taken")
+            }
         }
     }
     Ok("{}".to_owned())
 }
 
-async fn offer(admitted: &Admitted, leases: &Leases<'_>, snapshot: &Snapshot) -> Result<Offer, Refusal> {
+async fn offer(
+    admitted: &Admitted,
+    leases: &Leases<'_>,
+    snapshot: &Snapshot,
+) -> Result<Offer, Refusal> {
     let profile = admitted.routed().profile();
     let mut offer = Offer::default();
     offer.instructions.extend(profile.instructions.clone());
-    let connections = futures_util::future::join_all(profile.members.iter().map(|member| async move {
-        let lease = leases.lease(&member.server)?;
-        let connection = lease.connection().await?;
-        Ok::<_, Refusal>((lease, connection))
-    }))
-    .await;
+    let connections =
+        futures_util::future::join_all(profile.members.iter().map(|member| async move {
+            let lease = leases.lease(&member.server)?;
+            let connection = lease.connection().await?;
+            Ok::<_, Refusal>((lease, connection))
+        }))
+        .await;
     let alone = profile.members.len() == 1;
     for (member, connected) in profile.members.iter().zip(connections) {
         let (lease, connection) = match connected {
@@ -101,13 +137,26 @@ async fn offer(admitted: &Admitted, leases: &Leases<'_>, snapshot: &Snapshot) ->
         offer.resources |= has(capabilities, "resources");
         offer.completions |= has(capabilities, "completions");
         offer.logging |= has(capabilities, "logging");
-        if let Some(approved) = lease.catalogue().instructions(&leases.source(&lease, &connection)).await?
+        if let Some(approved) = lease
+            .catalogue()
+            .instructions(&leases.source(&lease, &connection))
+            .await?
             && let Some(text) = connection.instructions()
         {
             tracing::debug!(server = %member.server, pin = approved.hash, "instructions are approved");
-            let judged = shield::screen_reply(snapshot.shield(), &quote(text)).map_err(|(refusal, _)| refusal)?;
-            let text = portcullis_mcp::json::as_string(&judged.text).unwrap_or_default().into_owned();
-            offer.instructions.push(if alone { text } else { format!("About the tools named {}: {text}", profile.expose(&member.server, "…")) });
+            let judged = shield::screen_reply(snapshot.shield(), &quote(text))
+                .map_err(|(refusal, _)| refusal)?;
+            let text = portcullis_mcp::json::as_string(&judged.text)
+                .unwrap_or_default()
+                .into_owned();
+            offer.instructions.push(if alone {
+                text
+            } else {
+                format!(
+                    "About the tools named {}: {text}",
+                    profile.expose(&member.server, "…")
+                )
+            });
         }
     }
     Ok(offer)
@@ -123,7 +172,11 @@ impl Offer {
             ("completions", self.completions),
             ("logging", self.logging),
         ];
-        let members: Vec<String> = offered.iter().filter(|(_, offered)| *offered).map(|(name, _)| format!("\"{name}\":{{}}")).collect();
+        let members: Vec<String> = offered
+            .iter()
+            .filter(|(_, offered)| *offered)
+            .map(|(name, _)| format!("\"{name}\":{{}}"))
+            .collect();
         format!("{{{}}}", members.join(","))
     }
 }

@@ -74,13 +74,23 @@ struct Asked {
 }
 
 /// Serves one message. Every way out of here is recorded.
-pub(crate) async fn serve(gateway: &Gateway, arrival: Arrival, body: impl Future<Output = Result<Received, Refusal>>) -> Answer {
+pub(crate) async fn serve(
+    gateway: &Gateway,
+    arrival: Arrival,
+    body: impl Future<Output = Result<Received, Refusal>>,
+) -> Answer {
     let snapshot = gateway.snapshot();
     let mut entry = open_entry(gateway, &snapshot, &arrival.facts);
-    let mut asked = Asked { id: None, era: assumed_era(&arrival.facts), notification: false };
+    let mut asked = Asked {
+        id: None,
+        era: assumed_era(&arrival.facts),
+        notification: false,
+    };
     match forward(gateway, &snapshot, arrival, body, &mut entry, &mut asked).await {
         Ok(Forwarded::Answer(answer)) => answer,
-        Ok(Forwarded::Reply(reply)) => Answer::Stream(Box::new(ReplyStream::new(reply, entry, snapshot))),
+        Ok(Forwarded::Reply(reply)) => {
+            Answer::Stream(Box::new(ReplyStream::new(reply, entry, snapshot)))
+        }
         Err(refusal) => refuse(&refusal, &asked, &mut entry),
     }
 }
@@ -90,15 +100,31 @@ pub(crate) async fn end_session(gateway: &Gateway, arrival: Arrival) -> Answer {
     let snapshot = gateway.snapshot();
     let mut entry = open_entry(gateway, &snapshot, &arrival.facts);
     entry.describe(|opened| opened.method = "session/end".to_owned());
-    let asked = Asked { id: None, era: Era::Legacy, notification: false };
+    let asked = Asked {
+        id: None,
+        era: Era::Legacy,
+        notification: false,
+    };
     let ended = async {
         let caller = snapshot.authenticator().authenticate(arrival)?;
         entry.principal(caller.principal());
         let routed = snapshot.profiles().route(caller)?;
-        let id = routed.facts().headers.session.as_deref().ok_or_else(|| Refusal::new(Reason::SessionMissing))?;
+        let id = routed
+            .facts()
+            .headers
+            .session
+            .as_deref()
+            .ok_or_else(|| Refusal::new(Reason::SessionMissing))?;
         let bound = snapshot.config().controls.session_binding;
-        let session = gateway.sessions().open_id(id, routed.principal(), &routed.profile().name, bound)?;
-        gateway.sessions().end(&session).await.map_err(|cause| Refusal::new(Reason::Internal).because(cause))
+        let session =
+            gateway
+                .sessions()
+                .open_id(id, routed.principal(), &routed.profile().name, bound)?;
+        gateway
+            .sessions()
+            .end(&session)
+            .await
+            .map_err(|cause| Refusal::new(Reason::Internal).because(cause))
     };
     match ended.await {
         Ok(()) => {
@@ -113,7 +139,11 @@ pub(crate) async fn end_session(gateway: &Gateway, arrival: Arrival) -> Answer {
 pub(crate) fn turn_away(gateway: &Gateway, facts: &Facts, refusal: &Refusal) -> Answer {
     let snapshot = gateway.snapshot();
     let mut entry = open_entry(gateway, &snapshot, facts);
-    let asked = Asked { id: None, era: assumed_era(facts), notification: false };
+    let asked = Asked {
+        id: None,
+        era: assumed_era(facts),
+        notification: false,
+    };
     refuse(refusal, &asked, &mut entry)
 }
 
@@ -142,14 +172,25 @@ async fn forward(
     let admitted = door(gateway, snapshot).admit(routed, message)?; // Routed → Admitted
     asked.era = admitted.protocol().era();
     let protocol = admitted.protocol();
-    entry.protocol(protocol.version.as_str(), protocol.era(), protocol.client.as_deref());
+    entry.protocol(
+        protocol.version.as_str(),
+        protocol.era(),
+        protocol.client.as_deref(),
+    );
     entry.step("protocol");
 
     let connected = connect(snapshot, admitted, entry)?; // Admitted → Permitted<Admitted>
     let principal = Arc::clone(connected.what().routed().principal());
-    let leases = Leases { servers: gateway.servers(), registry: gateway.registry(), principal: &principal, snapshot };
+    let leases = Leases {
+        servers: gateway.servers(),
+        registry: gateway.registry(),
+        principal: &principal,
+        snapshot,
+    };
     if !is_call(connected.what()) {
-        return answer(gateway, snapshot, connected, &leases, entry).await.map(Forwarded::Answer);
+        return answer(gateway, snapshot, connected, &leases, entry)
+            .await
+            .map(Forwarded::Answer);
     }
 
     let (admitted, _) = connected.into_what();
@@ -192,7 +233,12 @@ fn is_call(admitted: &Admitted) -> bool {
     admitted.message().kind() == Kind::Request
         && matches!(
             admitted.message().method(),
-            Some(Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::CompletionComplete)
+            Some(
+                Method::ToolsCall
+                    | Method::PromptsGet
+                    | Method::ResourcesRead
+                    | Method::CompletionComplete
+            )
         )
 }
 
@@ -211,8 +257,12 @@ async fn answer(
         entry.finish(Outcome::Ok, "");
         return Ok(Answer::Accepted);
     }
-    let method = message.method().filter(|method| method.exists_in(protocol.version) && !method.is_notification());
-    let Some(method) = method else { return Err(Refusal::new(Reason::MethodUnknown)) };
+    let method = message
+        .method()
+        .filter(|method| method.exists_in(protocol.version) && !method.is_notification());
+    let Some(method) = method else {
+        return Err(Refusal::new(Reason::MethodUnknown));
+    };
     let (result, session) = match method {
         Method::Initialize => {
             let result = local::initialize(&connected, leases, snapshot).await?;
@@ -222,7 +272,10 @@ async fn answer(
         Method::Ping => ("{}".to_owned(), None),
         Method::LoggingSetLevel => (local::set_level(&connected, leases).await?, None),
         _ => match method.list_kind() {
-            Some(kind) => (lists::list(kind, &connected, leases, snapshot.authz(), snapshot).await?, None),
+            Some(kind) => (
+                lists::list(kind, &connected, leases, snapshot.authz(), snapshot).await?,
+                None,
+            ),
             None => return Err(Refusal::new(Reason::MethodUnknown)),
         },
     };
@@ -237,20 +290,33 @@ async fn answer(
         findings: &[],
     };
     let shown = snapshot.config().controls.receipts && method.list_kind().is_some();
-    let result = receipt::attach(&fitted, protocol.era(), shown.then_some(&receipt)).map_err(broken)?;
+    let result =
+        receipt::attach(&fitted, protocol.era(), shown.then_some(&receipt)).map_err(broken)?;
     let body = message::response(message.id().unwrap_or("null"), &result);
     entry.step("answer");
     entry.finish(Outcome::Ok, &result);
     let agreed = (method == Method::Initialize).then_some(protocol.version);
-    Ok(Answer::Message { body, session, agreed })
+    Ok(Answer::Message {
+        body,
+        session,
+        agreed,
+    })
 }
 
 fn new_session(gateway: &Gateway, admitted: &Admitted) -> Result<String, Refusal> {
     let routed = admitted.routed();
-    gateway.sessions().seal(routed.principal(), &routed.profile().name, admitted.protocol().version)
+    gateway.sessions().seal(
+        routed.principal(),
+        &routed.profile().name,
+        admitted.protocol().version,
+    )
 }
 
-fn connect(snapshot: &Snapshot, admitted: Admitted, entry: &mut Entry) -> Result<Permitted<Admitted>, Refusal> {
+fn connect(
+    snapshot: &Snapshot,
+    admitted: Admitted,
+    entry: &mut Entry,
+) -> Result<Permitted<Admitted>, Refusal> {
     let version = snapshot.authz().version();
     match snapshot.authz().connect(admitted) {
         Ok(permitted) => {
@@ -264,7 +330,11 @@ fn connect(snapshot: &Snapshot, admitted: Admitted, entry: &mut Entry) -> Result
     }
 }
 
-fn authorize(snapshot: &Snapshot, call: Call, entry: &mut Entry) -> Result<Permitted<Call>, Refusal> {
+fn authorize(
+    snapshot: &Snapshot,
+    call: Call,
+    entry: &mut Entry,
+) -> Result<Permitted<Call>, Refusal> {
     let version = snapshot.authz().version();
     match snapshot.authz().authorize(call) {
         Ok(permitted) => {
@@ -278,7 +348,11 @@ fn authorize(snapshot: &Snapshot, call: Call, entry: &mut Entry) -> Result<Permi
     }
 }
 
-fn screen(snapshot: &Snapshot, permitted: Permitted<Call>, entry: &mut Entry) -> Result<shield::Screened<Call>, Refusal> {
+fn screen(
+    snapshot: &Snapshot,
+    permitted: Permitted<Call>,
+    entry: &mut Entry,
+) -> Result<shield::Screened<Call>, Refusal> {
     match shield::screen_call(snapshot.shield(), permitted) {
         Ok(screened) => {
             entry.screened(screened.verdict(), screened.findings());
@@ -299,7 +373,9 @@ fn screen(snapshot: &Snapshot, permitted: Permitted<Call>, entry: &mut Entry) ->
 /// The digest of the arguments exactly as the server gets them.
 fn arguments_digest(params: &str) -> Option<String> {
     let object = portcullis_mcp::json::Object::parse(params).ok()?;
-    object.get("arguments").map(|member| sha256(member.value.as_bytes()))
+    object
+        .get("arguments")
+        .map(|member| sha256(member.value.as_bytes()))
 }
 
 fn describe_call(call: &Call, entry: &mut Entry) {
@@ -314,7 +390,10 @@ fn describe_call(call: &Call, entry: &mut Entry) {
 fn note(message: &Message, entry: &mut Entry, asked: &mut Asked) {
     entry.received(message.as_str().len());
     asked.id = message.id().map(str::to_owned);
-    asked.notification = matches!(message.kind(), Kind::Notification | Kind::Response | Kind::Error);
+    asked.notification = matches!(
+        message.kind(),
+        Kind::Notification | Kind::Response | Kind::Error
+    );
     let method = match message.kind() {
         Kind::Response | Kind::Error => "response",
         _ => message.method_name().unwrap_or("unread"),
@@ -328,7 +407,11 @@ fn note(message: &Message, entry: &mut Entry, asked: &mut Asked) {
 }
 
 fn open_entry(gateway: &Gateway, snapshot: &Snapshot, facts: &Facts) -> Entry {
-    let trail = if snapshot.config().controls.audit { gateway.trail().clone() } else { crate::audit::Trail::off() };
+    let trail = if snapshot.config().controls.audit {
+        gateway.trail().clone()
+    } else {
+        crate::audit::Trail::off()
+    };
     let mut entry = Entry::begin(trail, facts);
     if let Selector::Name(name) = &facts.profile {
         entry.describe(|opened| opened.profile = Some(name.clone()));

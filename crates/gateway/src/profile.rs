@@ -44,24 +44,39 @@ impl Member {
             Kind::Resource | Kind::Template => &self.resources,
             Kind::Instructions => return true,
         };
-        patterns.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(name)))
+        patterns
+            .as_ref()
+            .is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(name)))
     }
 }
 
 impl Profile {
     /// The name under which a host sees a tool or a prompt.
     pub(crate) fn expose(&self, server: &str, name: &str) -> String {
-        if self.prefixed { names::expose(server, name) } else { name.to_owned() }
+        if self.prefixed {
+            names::expose(server, name)
+        } else {
+            name.to_owned()
+        }
     }
 
     /// The members that may own an exposed name, with the name as the server knows it.
-    pub(crate) fn owners<'a>(&'a self, exposed: &'a str) -> impl Iterator<Item = (&'a Member, &'a str)> {
-        let split = if self.prefixed { names::split(exposed) } else { None };
-        self.members.iter().filter_map(move |member| match (self.prefixed, split) {
-            (false, _) => Some((member, exposed)),
-            (true, Some((server, name))) if *member.server == *server => Some((member, name)),
-            (true, _) => None,
-        })
+    pub(crate) fn owners<'a>(
+        &'a self,
+        exposed: &'a str,
+    ) -> impl Iterator<Item = (&'a Member, &'a str)> {
+        let split = if self.prefixed {
+            names::split(exposed)
+        } else {
+            None
+        };
+        self.members
+            .iter()
+            .filter_map(move |member| match (self.prefixed, split) {
+                (false, _) => Some((member, exposed)),
+                (true, Some((server, name))) if *member.server == *server => Some((member, name)),
+                (true, _) => None,
+            })
     }
 }
 
@@ -114,7 +129,11 @@ impl Profiles {
             Selector::Path(path) => self.by_path.get(path.strip_suffix('/').unwrap_or(path)),
         };
         match profile {
-            Some(profile) => Ok(Routed { principal, profile: Arc::clone(profile), facts }),
+            Some(profile) => Ok(Routed {
+                principal,
+                profile: Arc::clone(profile),
+                facts,
+            }),
             None => Err(Refusal::new(Reason::ProfileUnknown)),
         }
     }
@@ -133,11 +152,18 @@ fn build(name: &str, profile: &config::Profile) -> Profile {
         .collect();
     Profile {
         name: name.to_owned(),
-        path: profile.path.strip_suffix('/').unwrap_or(&profile.path).to_owned(),
+        path: profile
+            .path
+            .strip_suffix('/')
+            .unwrap_or(&profile.path)
+            .to_owned(),
         prefixed: profile.prefix.unwrap_or(members.len() > 1),
         members,
         instructions: profile.instructions.clone(),
-        minimum_version: profile.minimum_version.as_deref().and_then(ProtocolVersion::parse),
+        minimum_version: profile
+            .minimum_version
+            .as_deref()
+            .and_then(ProtocolVersion::parse),
     }
 }
 

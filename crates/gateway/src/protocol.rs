@@ -67,13 +67,18 @@ impl Door<'_> {
         {
             return Err(unsupported(protocol.version.as_str(), Some(floor)));
         }
-        Ok(Admitted { routed, message, protocol })
+        Ok(Admitted {
+            routed,
+            message,
+            protocol,
+        })
     }
 
     fn classify(&self, routed: &Routed, message: &Message) -> Result<Protocol, Refusal> {
         let facts = routed.facts();
         if let Some(name) = facts.headers.ill_formed {
-            return Err(Refusal::new(Reason::HeaderMismatch).detail(format!("{name} is repeated or not visible ASCII")));
+            return Err(Refusal::new(Reason::HeaderMismatch)
+                .detail(format!("{name} is repeated or not visible ASCII")));
         }
         if let Some(stamp) = meta::modern(message.params())? {
             if facts.transport == Transport::Http && self.header_agreement {
@@ -84,13 +89,14 @@ impl Door<'_> {
                 .ok_or_else(|| unsupported(&stamp.protocol_version, None))?;
             return Ok(Protocol {
                 version,
-                    client: stamp.client_info.and_then(client_hint),
+                client: stamp.client_info.and_then(client_hint),
                 log_level: stamp.log_level.map(|level| level.into_owned()),
             });
         }
         if claims_modern(facts.headers.version.as_deref()) {
-            return Err(Refusal::new(Reason::InvalidParams)
-                .detail("MCP-Protocol-Version asks for a revision whose requests carry params._meta"));
+            return Err(Refusal::new(Reason::InvalidParams).detail(
+                "MCP-Protocol-Version asks for a revision whose requests carry params._meta",
+            ));
         }
         match message.method() {
             Some(Method::Initialize) if message.kind() == Kind::Request => initialize(message),
@@ -100,8 +106,15 @@ impl Door<'_> {
 
     fn headers_agree(&self, routed: &Routed, message: &Message) -> Result<(), Refusal> {
         let sent = &routed.facts().headers;
-        headers::agree(sent.version.as_deref(), sent.method.as_deref(), sent.name.as_deref(), message)
-            .map_err(|mismatch: HeaderMismatch| Refusal::new(Reason::HeaderMismatch).detail(mismatch.to_string()))
+        headers::agree(
+            sent.version.as_deref(),
+            sent.method.as_deref(),
+            sent.name.as_deref(),
+            message,
+        )
+        .map_err(|mismatch: HeaderMismatch| {
+            Refusal::new(Reason::HeaderMismatch).detail(mismatch.to_string())
+        })
     }
 
     /// Everything legacy but `initialize` lives in what `initialize` agreed on.
@@ -120,26 +133,49 @@ impl Door<'_> {
                 {
                     return Err(unsupported(version, None));
                 }
-                let id = facts.headers.session.as_deref().ok_or_else(|| Refusal::new(Reason::SessionMissing))?;
-                self.sessions.open_id(id, routed.principal(), &routed.profile().name, self.session_binding)?.version()
+                let id = facts
+                    .headers
+                    .session
+                    .as_deref()
+                    .ok_or_else(|| Refusal::new(Reason::SessionMissing))?;
+                self.sessions
+                    .open_id(
+                        id,
+                        routed.principal(),
+                        &routed.profile().name,
+                        self.session_binding,
+                    )?
+                    .version()
             }
         };
-        Ok(Protocol { version, client: None, log_level: None })
+        Ok(Protocol {
+            version,
+            client: None,
+            log_level: None,
+        })
     }
 }
 
 fn initialize(message: &Message) -> Result<Protocol, Refusal> {
     let params = message.params().unwrap_or("{}");
     let object = Object::parse(params).map_err(portcullis_mcp::error::WireError::from)?;
-    let asked = object.string("protocolVersion").map_err(portcullis_mcp::error::WireError::from)?;
+    let asked = object
+        .string("protocolVersion")
+        .map_err(portcullis_mcp::error::WireError::from)?;
     // A client that asks for a revision we do not know is offered our latest (2025-11-25, lifecycle).
     let version = asked
         .as_deref()
         .and_then(ProtocolVersion::parse)
         .filter(|version| version.era() == Era::Legacy)
         .unwrap_or(ProtocolVersion::LATEST_LEGACY);
-    let client = object.get("clientInfo").and_then(|member| client_hint(member.value));
-    Ok(Protocol { version, client, log_level: None })
+    let client = object
+        .get("clientInfo")
+        .and_then(|member| client_hint(member.value));
+    Ok(Protocol {
+        version,
+        client,
+        log_level: None,
+    })
 }
 
 /// `name/version`, cut to a length that suits a record.

@@ -29,16 +29,25 @@ pub(crate) struct Receipt<'a> {
 
 /// Our own name and version as an MCP `Implementation`.
 pub(crate) fn server_info() -> String {
-    format!("{{\"name\":\"portcullis\",\"title\":\"Portcullis\",\"version\":{}}}", quote(env!("CARGO_PKG_VERSION")))
+    format!(
+        "{{\"name\":\"portcullis\",\"title\":\"Portcullis\",\"version\":{}}}",
+        quote(env!("CARGO_PKG_VERSION"))
+    )
 }
 
 /// Takes out what only the gateway may say.
 pub(crate) fn clean(result: &str) -> Result<Cow<'_, str>, WireError> {
-    meta::strip(result, |key| key.starts_with(RECEIPT_PREFIX) || key == SERVER_INFO)
+    meta::strip(result, |key| {
+        key.starts_with(RECEIPT_PREFIX) || key == SERVER_INFO
+    })
 }
 
 /// Writes the receipt into a result that [`clean`] has seen.
-pub(crate) fn attach<'a>(result: &'a str, era: Era, receipt: Option<&Receipt<'_>>) -> Result<Cow<'a, str>, WireError> {
+pub(crate) fn attach<'a>(
+    result: &'a str,
+    era: Era,
+    receipt: Option<&Receipt<'_>>,
+) -> Result<Cow<'a, str>, WireError> {
     let info = server_info();
     let text = receipt.map(Receipt::to_json);
     let mut entries: Vec<(&str, &str)> = Vec::with_capacity(2);
@@ -56,7 +65,11 @@ pub(crate) fn attach<'a>(result: &'a str, era: Era, receipt: Option<&Receipt<'_>
 
 impl Receipt<'_> {
     fn to_json(&self) -> String {
-        let mut json = format!("{{\"entry\":{},\"verdict\":{}", quote(self.entry), quote(self.verdict.as_str()));
+        let mut json = format!(
+            "{{\"entry\":{},\"verdict\":{}",
+            quote(self.entry),
+            quote(self.verdict.as_str())
+        );
         for (key, value) in [("server", self.server), ("definition", self.definition)] {
             if let Some(value) = value {
                 json.push_str(&format!(",\"{key}\":{}", quote(value)));
@@ -72,10 +85,19 @@ impl Receipt<'_> {
                 .iter()
                 .take(32)
                 .map(|finding| {
-                    format!("{{\"rule\":{},\"severity\":{},\"note\":{}}}", quote(finding.rule), quote(finding.severity.as_str()), quote(&finding.note))
+                    format!(
+                        "{{\"rule\":{},\"severity\":{},\"note\":{}}}",
+                        quote(finding.rule),
+                        quote(finding.severity.as_str()),
+                        quote(&finding.note)
+                    )
                 })
                 .collect();
-            json.push_str(&format!(",\"findings\":[{}],\"findingCount\":{}", findings.join(","), self.findings.len()));
+            json.push_str(&format!(
+                ",\"findings\":[{}],\"findingCount\":{}",
+                findings.join(","),
+                self.findings.len()
+            ));
         }
         json.push('}');
         json

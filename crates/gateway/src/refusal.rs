@@ -20,6 +20,8 @@ pub use table::{Face, Origin, Reason};
 pub struct Refusal {
     reason: Reason,
     subject: Option<Subject>,
+    /// The id of a request that could not be read any further (raw token).
+    id: Option<String>,
     detail: Option<String>,
     data: Vec<(&'static str, String)>,
     cause: Option<Box<dyn Error + Send + Sync>>,
@@ -36,12 +38,22 @@ pub(crate) enum Subject {
 impl Refusal {
     /// A refusal for `reason`.
     pub(crate) fn new(reason: Reason) -> Self {
-        Self { reason, subject: None, detail: None, data: Vec::new(), cause: None }
+        Self {
+            reason,
+            subject: None,
+            id: None,
+            detail: None,
+            data: Vec::new(),
+            cause: None,
+        }
     }
 
     /// A refusal of the thing the client asked for.
     pub(crate) fn of(reason: Reason, subject: Subject) -> Self {
-        Self { subject: Some(subject), ..Self::new(reason) }
+        Self {
+            subject: Some(subject),
+            ..Self::new(reason)
+        }
     }
 
     /// Adds a sentence that is safe to show: it may name members, headers and limits, never content.
@@ -96,6 +108,7 @@ impl Refusal {
             data.push_str(raw);
         }
         data.push('}');
+        let id = id.or(self.id.as_deref());
         error_response(id, self.code(&face, era), &text, Some(&data))
     }
 
@@ -110,8 +123,12 @@ impl Refusal {
     fn public_text(&self, face: &Face) -> String {
         let mut text = match &self.subject {
             Some(Subject::Tool(name)) if face.hides => format!("Unknown tool: {}", shorten(name)),
-            Some(Subject::Prompt(name)) if face.hides => format!("Unknown prompt: {}", shorten(name)),
-            Some(Subject::Resource(uri)) if face.hides => format!("Resource not found: {}", shorten(uri)),
+            Some(Subject::Prompt(name)) if face.hides => {
+                format!("Unknown prompt: {}", shorten(name))
+            }
+            Some(Subject::Resource(uri)) if face.hides => {
+                format!("Resource not found: {}", shorten(uri))
+            }
             _ => face.text.to_owned(),
         };
         if let Some(detail) = &self.detail
@@ -135,7 +152,11 @@ impl From<WireError> for Refusal {
                 _ => Reason::InvalidRequest,
             },
         };
-        Self::new(reason).detail(error.to_string())
+        let id = error.id().map(str::to_owned);
+        Self {
+            id,
+            ..Self::new(reason).detail(error.to_string())
+        }
     }
 }
 
@@ -145,7 +166,10 @@ fn shorten(name: &str) -> String {
     if name.chars().count() <= LIMIT {
         return name.to_owned();
     }
-    name.chars().take(LIMIT).chain(std::iter::once('…')).collect()
+    name.chars()
+        .take(LIMIT)
+        .chain(std::iter::once('…'))
+        .collect()
 }
 
 #[cfg(test)]

@@ -118,7 +118,11 @@ struct Seen {
 impl Registry {
     pub(crate) async fn open(store: Arc<dyn RegistryStore>) -> Result<Self, StoreError> {
         let pins = Pins::load(&*store).await?;
-        Ok(Self { store, pins: ArcSwap::from_pointee(pins), observed: Mutex::new(HashMap::new()) })
+        Ok(Self {
+            store,
+            pins: ArcSwap::from_pointee(pins),
+            observed: Mutex::new(HashMap::new()),
+        })
     }
 
     /// The store's generation that the current pins reflect.
@@ -149,18 +153,37 @@ impl Registry {
         }
         let pins = self.pins.load();
         let judged = seen.into_iter().map(|seen| {
-            let standing = if rules.enforce { pins.standing(server, kind, &seen.name, &seen.hash) } else { Standing::Approved };
+            let standing = if rules.enforce {
+                pins.standing(server, kind, &seen.name, &seen.hash)
+            } else {
+                Standing::Approved
+            };
             let Seen { name, text, hash } = seen;
-            Arc::new(Definition { server: Arc::clone(server), kind, name, text, hash, standing })
+            Arc::new(Definition {
+                server: Arc::clone(server),
+                kind,
+                name,
+                text,
+                hash,
+                standing,
+            })
         });
         Ok(judged.collect())
     }
 
     /// Judges definitions again after the pins changed, without asking the server.
-    pub(crate) fn judge_again(&self, definitions: &[Arc<Definition>], enforce: bool) -> Vec<Arc<Definition>> {
+    pub(crate) fn judge_again(
+        &self,
+        definitions: &[Arc<Definition>],
+        enforce: bool,
+    ) -> Vec<Arc<Definition>> {
         let pins = self.pins.load();
         let judged = definitions.iter().map(|known| {
-            let standing = if enforce { pins.standing(&known.server, known.kind, &known.name, &known.hash) } else { Standing::Approved };
+            let standing = if enforce {
+                pins.standing(&known.server, known.kind, &known.name, &known.hash)
+            } else {
+                Standing::Approved
+            };
             if standing == known.standing {
                 return Arc::clone(known);
             }
@@ -176,22 +199,44 @@ impl Registry {
         judged.collect()
     }
 
-    async fn observe(&self, server: &Arc<str>, kind: Kind, seen: &[Seen], rules: &Rules<'_>) -> Result<(), StoreError> {
+    async fn observe(
+        &self,
+        server: &Arc<str>,
+        kind: Kind,
+        seen: &[Seen],
+        rules: &Rules<'_>,
+    ) -> Result<(), StoreError> {
         let mut observed = self.observed.lock().await;
         let pins = self.pins.load_full();
-        let unknown: Vec<&Seen> = seen.iter().filter(|seen| !pins.knows(server, kind, &seen.name, &seen.hash)).collect();
+        let unknown: Vec<&Seen> = seen
+            .iter()
+            .filter(|seen| !pins.knows(server, kind, &seen.name, &seen.hash))
+            .collect();
         let slot = (Arc::clone(server), kind);
-        let stale = observed.get(&slot).is_none_or(|last| last.elapsed() > SEEN_INTERVAL);
-        let due: Vec<&Seen> = if stale { seen.iter().collect() } else { unknown };
+        let stale = observed
+            .get(&slot)
+            .is_none_or(|last| last.elapsed() > SEEN_INTERVAL);
+        let due: Vec<&Seen> = if stale {
+            seen.iter().collect()
+        } else {
+            unknown
+        };
         if due.is_empty() {
             return Ok(());
         }
-        let observations: Vec<Observation> =
-            due.into_iter().map(|seen| observation(server, kind, seen, &pins, rules)).collect();
-        self.store.observe(&observations, clock::unix_micros()).await?;
+        let observations: Vec<Observation> = due
+            .into_iter()
+            .map(|seen| observation(server, kind, seen, &pins, rules))
+            .collect();
+        self.store
+            .observe(&observations, clock::unix_micros())
+            .await?;
         self.pins.store(Arc::new(Pins::load(&*self.store).await?));
         observed.insert(slot, Instant::now());
-        for new in observations.iter().filter(|new| new.state != State::Approved) {
+        for new in observations
+            .iter()
+            .filter(|new| new.state != State::Approved)
+        {
             if !pins.knows(server, kind, &new.key.name, &new.hash) {
                 tracing::warn!(server = %server, kind = kind.as_str(), name = %new.key.name, state = new.state.as_str(), "a definition is held for review");
             }
@@ -201,7 +246,13 @@ impl Registry {
 }
 
 /// The state in which a definition goes on record for the first time.
-fn observation(server: &str, kind: Kind, seen: &Seen, pins: &Pins, rules: &Rules<'_>) -> Observation {
+fn observation(
+    server: &str,
+    kind: Kind,
+    seen: &Seen,
+    pins: &Pins,
+    rules: &Rules<'_>,
+) -> Observation {
     let screening = rules.shield.screen(Direction::Definition, &seen.text);
     let suspicious = matches!(screening.verdict, Verdict::Hold | Verdict::Block);
     let state = if suspicious || pins.has_versions(server, kind, &seen.name) {
@@ -212,7 +263,11 @@ fn observation(server: &str, kind: Kind, seen: &Seen, pins: &Pins, rules: &Rules
         State::Seen
     };
     Observation {
-        key: DefinitionKey { server: server.to_owned(), kind: kind.as_str().to_owned(), name: seen.name.clone() },
+        key: DefinitionKey {
+            server: server.to_owned(),
+            kind: kind.as_str().to_owned(),
+            name: seen.name.clone(),
+        },
         hash: seen.hash.clone(),
         text: seen.text.clone(),
         state,
@@ -227,12 +282,23 @@ fn distinct(server: &str, kind: Kind, items: Vec<(String, String)>) -> Vec<Seen>
     let mut seen = Vec::with_capacity(items.len());
     for (name, text) in items {
         if !names.insert(name.clone()) {
-            tracing::warn!(server, kind = kind.as_str(), name, "the server lists this name twice; the second is dropped");
+            tracing::warn!(
+                server,
+                kind = kind.as_str(),
+                name,
+                "the server lists this name twice; the second is dropped"
+            );
             continue;
         }
         match json::canonical(&pinned_text(kind, &text)) {
-            Ok(canonical) => seen.push(Seen { name, hash: sha256(canonical.as_bytes()), text }),
-            Err(error) => tracing::warn!(server, kind = kind.as_str(), name, %error, "a definition has no canonical form; it is dropped"),
+            Ok(canonical) => seen.push(Seen {
+                name,
+                hash: sha256(canonical.as_bytes()),
+                text,
+            }),
+            Err(error) => {
+                tracing::warn!(server, kind = kind.as_str(), name, %error, "a definition has no canonical form; it is dropped")
+            }
         }
     }
     seen
@@ -248,10 +314,17 @@ fn pinned_text(kind: Kind, text: &str) -> std::borrow::Cow<'_, str> {
         let object = Object::parse(text)?;
         let mut splice = Splice::new(text);
         if object.get("size").is_some() {
-            splice.remove_member(Span { start: 0, end: text.len() }, "size")?;
+            splice.remove_member(
+                Span {
+                    start: 0,
+                    end: text.len(),
+                },
+                "size",
+            )?;
         }
         if let Some(annotations) = object.get("annotations")
-            && Object::parse(annotations.value).is_ok_and(|inner| inner.get("lastModified").is_some())
+            && Object::parse(annotations.value)
+                .is_ok_and(|inner| inner.get("lastModified").is_some())
         {
             splice.remove_member(annotations.value_span, "lastModified")?;
         }

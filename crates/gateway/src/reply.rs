@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 
+use portcullis_mcp::codes;
 use portcullis_mcp::error::WireError;
 use portcullis_mcp::json::{Object, Span, Splice, quote};
 use portcullis_mcp::message::{self, Kind, Message};
 use portcullis_mcp::meta;
 use portcullis_mcp::method::Method;
 use portcullis_mcp::version::Era;
-use portcullis_mcp::codes;
 use portcullis_shield::{Finding, Verdict};
 
 use crate::audit::{Entry, Outcome};
@@ -43,7 +43,12 @@ pub(crate) enum Outgoing {
 
 impl ReplyStream {
     pub(crate) fn new(reply: Reply, entry: Entry, snapshot: Arc<Snapshot>) -> Self {
-        Self { reply, entry, snapshot, done: false }
+        Self {
+            reply,
+            entry,
+            snapshot,
+            done: false,
+        }
     }
 
     /// The next message, or `None` after the answer.
@@ -83,7 +88,9 @@ impl ReplyStream {
     }
 
     fn notification(&mut self, message: &Message) -> Result<Option<String>, Refusal> {
-        let Some(method) = message.method() else { return Ok(None) };
+        let Some(method) = message.method() else {
+            return Ok(None);
+        };
         let params = message.params().unwrap_or("{}");
         let admitted = self.call().admitted();
         let params = match method {
@@ -91,11 +98,21 @@ impl ReplyStream {
                 Some(token) => with_token(params, token).map_err(broken)?,
                 None => return Ok(None),
             },
-            Method::LogMessage if wants_log(admitted.protocol().era(), admitted.protocol().log_level.as_deref()) => params.to_owned(),
+            Method::LogMessage
+                if wants_log(
+                    admitted.protocol().era(),
+                    admitted.protocol().log_level.as_deref(),
+                ) =>
+            {
+                params.to_owned()
+            }
             _ => return Ok(None),
         };
         let judged = self.judge(&params)?;
-        Ok(Some(message::notification(method.as_str(), Some(&judged.text))))
+        Ok(Some(message::notification(
+            method.as_str(),
+            Some(&judged.text),
+        )))
     }
 
     fn result(&mut self, result: &str) -> Result<Outgoing, Refusal> {
@@ -115,18 +132,29 @@ impl ReplyStream {
         let text = self.with_receipt(&fitted, era, &judged)?;
         let answer = message::response(self.id(), &text);
         self.entry.step("reply");
-        self.entry.finish(if failed { Outcome::ToolError } else { Outcome::Ok }, &text);
+        self.entry.finish(
+            if failed {
+                Outcome::ToolError
+            } else {
+                Outcome::Ok
+            },
+            &text,
+        );
         self.done = true;
         Ok(Outgoing::Answer(answer))
     }
 
     fn error(&mut self, message: &Message) -> Result<Outgoing, Refusal> {
         self.entry.step("upstream");
-        let Some(error) = message.error() else { return Err(Refusal::new(Reason::UpstreamProtocol)) };
+        let Some(error) = message.error() else {
+            return Err(Refusal::new(Reason::UpstreamProtocol));
+        };
         let era = self.call().admitted().protocol().era();
         let code = fit_code(error.code, self.call().target().method, era);
         let text = self.judge(&quote(&error.message))?.text;
-        let text = portcullis_mcp::json::as_string(&text).unwrap_or_default().into_owned();
+        let text = portcullis_mcp::json::as_string(&text)
+            .unwrap_or_default()
+            .into_owned();
         let data = match error.data {
             Some(data) => Some(self.judge(data)?.text),
             None => None,
@@ -154,7 +182,12 @@ impl ReplyStream {
     fn with_receipt(&self, result: &str, era: Era, judged: &Judged) -> Result<String, Refusal> {
         let screened = &self.reply.screened;
         let definition = self.call().definition();
-        let findings: Vec<Finding> = screened.findings().iter().chain(&judged.findings).cloned().collect();
+        let findings: Vec<Finding> = screened
+            .findings()
+            .iter()
+            .chain(&judged.findings)
+            .cloned()
+            .collect();
         let receipt = Receipt {
             entry: self.entry.id(),
             server: Some(&definition.server),
@@ -164,7 +197,9 @@ impl ReplyStream {
             findings: &findings,
         };
         let receipt = self.snapshot.config().controls.receipts.then_some(&receipt);
-        Ok(receipt::attach(result, era, receipt).map_err(broken)?.into_owned())
+        Ok(receipt::attach(result, era, receipt)
+            .map_err(broken)?
+            .into_owned())
     }
 
     fn refuse(&mut self, refusal: Refusal) -> Outgoing {
@@ -205,7 +240,14 @@ fn broken(cause: WireError) -> Refusal {
 /// Puts the host's own progress token (a raw JSON token) where ours was.
 fn with_token(params: &str, token: &str) -> Result<String, WireError> {
     let mut splice = Splice::new(params);
-    splice.set_member(Span { start: 0, end: params.len() }, "progressToken", token)?;
+    splice.set_member(
+        Span {
+            start: 0,
+            end: params.len(),
+        },
+        "progressToken",
+        token,
+    )?;
     Ok(splice.finish().into_owned())
 }
 
@@ -215,7 +257,11 @@ fn wants_log(era: Era, level: Option<&str>) -> bool {
 }
 
 fn is_error(result: &str) -> bool {
-    Object::parse(result).is_ok_and(|object| object.get("isError").is_some_and(|member| member.value == "true"))
+    Object::parse(result).is_ok_and(|object| {
+        object
+            .get("isError")
+            .is_some_and(|member| member.value == "true")
+    })
 }
 
 /// "Resource not found" has a code of its own in the legacy era only.

@@ -36,7 +36,9 @@ pub(crate) struct Lease {
 
 impl std::fmt::Debug for Lease {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lease").field("server", &self.server).finish_non_exhaustive()
+        f.debug_struct("Lease")
+            .field("server", &self.server)
+            .finish_non_exhaustive()
     }
 }
 
@@ -47,7 +49,8 @@ impl Lease {
 
     /// A live connection, started or started again if need be.
     pub(crate) async fn connection(&self) -> Result<Arc<Connection>, Refusal> {
-        self.last_used.store(clock::unix_seconds(), Ordering::Relaxed);
+        self.last_used
+            .store(clock::unix_seconds(), Ordering::Relaxed);
         self.upstream.connection().await.map_err(refused)
     }
 }
@@ -60,16 +63,32 @@ pub(crate) struct Servers {
 
 impl Servers {
     pub(crate) fn new(client: HttpClient) -> Self {
-        Self { leases: RwLock::new(HashMap::new()), client }
+        Self {
+            leases: RwLock::new(HashMap::new()),
+            client,
+        }
     }
 
-    fn lease(&self, server: &Arc<str>, principal: &Principal, snapshot: &Snapshot) -> Result<Arc<Lease>, Refusal> {
-        let spec = snapshot.config().servers.get(&**server).ok_or_else(|| Refusal::new(Reason::UpstreamUnavailable))?;
+    fn lease(
+        &self,
+        server: &Arc<str>,
+        principal: &Principal,
+        snapshot: &Snapshot,
+    ) -> Result<Arc<Lease>, Refusal> {
+        let spec = snapshot
+            .config()
+            .servers
+            .get(&**server)
+            .ok_or_else(|| Refusal::new(Reason::UpstreamUnavailable))?;
         let key = LeaseKey {
             server: Arc::clone(server),
             principal: (spec.isolation == Isolation::Principal).then(|| principal.key()),
         };
-        if let Some(lease) = self.leases.read().unwrap_or_else(PoisonError::into_inner).get(&key)
+        if let Some(lease) = self
+            .leases
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
             && lease.spec == *spec
         {
             return Ok(Arc::clone(lease));
@@ -82,9 +101,13 @@ impl Servers {
         {
             return Ok(Arc::clone(lease));
         }
-        let held = leases.keys().filter(|known| known.server == key.server).count();
+        let held = leases
+            .keys()
+            .filter(|known| known.server == key.server)
+            .count();
         if held >= snapshot.config().limits.max_sessions_per_server && !leases.contains_key(&key) {
-            return Err(Refusal::new(Reason::UpstreamUnavailable).detail("limits.max-sessions-per-server is reached"));
+            return Err(Refusal::new(Reason::UpstreamUnavailable)
+                .detail("limits.max-sessions-per-server is reached"));
         }
         let lease = Arc::new(Lease {
             server: Arc::clone(server),
@@ -103,13 +126,15 @@ impl Servers {
     /// Closes what the configuration no longer has, and what nobody used for a while.
     pub(crate) async fn sweep(&self, config: &config::Config) {
         let now = clock::unix_seconds();
-        let unused = i64::try_from(config.limits.session_idle_timeout.as_secs()).unwrap_or(i64::MAX);
+        let unused =
+            i64::try_from(config.limits.session_idle_timeout.as_secs()).unwrap_or(i64::MAX);
         let gone: Vec<Arc<Lease>> = {
             let mut leases = self.leases.write().unwrap_or_else(PoisonError::into_inner);
             let stale: Vec<LeaseKey> = leases
                 .iter()
                 .filter(|(_, lease)| {
-                    let idle = now.saturating_sub(lease.last_used.load(Ordering::Relaxed)) > unused && Arc::strong_count(lease) == 1;
+                    let idle = now.saturating_sub(lease.last_used.load(Ordering::Relaxed)) > unused
+                        && Arc::strong_count(lease) == 1;
                     idle || config.servers.get(&*lease.server) != Some(&lease.spec)
                 })
                 .map(|(key, _)| key.clone())
@@ -144,7 +169,11 @@ impl Leases<'_> {
         self.servers.lease(server, self.principal, self.snapshot)
     }
 
-    pub(crate) fn source<'s>(&'s self, lease: &'s Lease, connection: &'s Arc<Connection>) -> Source<'s> {
+    pub(crate) fn source<'s>(
+        &'s self,
+        lease: &'s Lease,
+        connection: &'s Arc<Connection>,
+    ) -> Source<'s> {
         let config = self.snapshot.config();
         Source {
             server: &lease.server,

@@ -75,26 +75,46 @@ impl Sessions {
     /// Reads the sealing key from the store, or makes it on first use.
     pub(crate) async fn open(store: Arc<dyn SessionStore>) -> Result<Self, SessionError> {
         let fresh = random_key()?;
-        let key = store.secret("legacy-session-key", &|| fresh.clone()).await?;
+        let key = store
+            .secret("legacy-session-key", &|| fresh.clone())
+            .await?;
         let cipher = Aes256Gcm::new_from_slice(&key).map_err(|_| SessionError::Key)?;
         let ended = store.terminated().await?.into_iter().collect();
-        Ok(Self { cipher, store, ended: RwLock::new(ended) })
+        Ok(Self {
+            cipher,
+            store,
+            ended: RwLock::new(ended),
+        })
     }
 
     /// A new id for `principal` on `profile`.
-    pub(crate) fn seal(&self, principal: &Principal, profile: &str, version: ProtocolVersion) -> Result<String, Refusal> {
+    pub(crate) fn seal(
+        &self,
+        principal: &Principal,
+        profile: &str,
+        version: ProtocolVersion,
+    ) -> Result<String, Refusal> {
         let sealed = Sealed {
             p: principal.key(),
             f: profile.to_owned(),
             v: version.as_str().to_owned(),
             t: clock::unix_seconds(),
         };
-        let plain = serde_json::to_vec(&sealed).map_err(|cause| Refusal::new(Reason::Internal).because(cause))?;
+        let plain = serde_json::to_vec(&sealed)
+            .map_err(|cause| Refusal::new(Reason::Internal).because(cause))?;
         let mut nonce = [0u8; NONCE];
-        getrandom::fill(&mut nonce).map_err(|cause| Refusal::new(Reason::Internal).because(std::io::Error::other(cause.to_string())))?;
+        getrandom::fill(&mut nonce).map_err(|cause| {
+            Refusal::new(Reason::Internal).because(std::io::Error::other(cause.to_string()))
+        })?;
         let boxed = self
             .cipher
-            .encrypt(&Nonce::from(nonce), Payload { msg: &plain, aad: PURPOSE })
+            .encrypt(
+                &Nonce::from(nonce),
+                Payload {
+                    msg: &plain,
+                    aad: PURPOSE,
+                },
+            )
             .map_err(|_| Refusal::new(Reason::Internal).detail("sealing failed"))?;
         let mut bytes = nonce.to_vec();
         bytes.extend_from_slice(&boxed);
@@ -104,14 +124,23 @@ impl Sessions {
     /// Opens `id` for `principal` on `profile`. Every failure gives the same answer.
     ///
     /// `bound` is the control `session-binding`; without it a session is good for any principal.
-    pub(crate) fn open_id(&self, id: &str, principal: &Principal, profile: &str, bound: bool) -> Result<Session, Refusal> {
+    pub(crate) fn open_id(
+        &self,
+        id: &str,
+        principal: &Principal,
+        profile: &str,
+        bound: bool,
+    ) -> Result<Session, Refusal> {
         self.unseal(id)
             .filter(|sealed| sealed.f == profile)
             .filter(|sealed| !bound || sealed.p == principal.key())
             .filter(|sealed| sealed.t.saturating_add(LIFETIME) > clock::unix_seconds())
             .filter(|_| !self.is_ended(id))
             .and_then(|sealed| ProtocolVersion::parse(&sealed.v))
-            .map(|version| Session { id: id.to_owned(), version })
+            .map(|version| Session {
+                id: id.to_owned(),
+                version,
+            })
             .ok_or_else(|| Refusal::new(Reason::SessionUnknown))
     }
 
@@ -119,7 +148,9 @@ impl Sessions {
     pub(crate) async fn end(&self, session: &Session) -> Result<(), StoreError> {
         let now = clock::unix_seconds();
         let expires = now.saturating_add(LIFETIME);
-        self.store.terminate(&session.id, expires.saturating_mul(1_000_000)).await?;
+        self.store
+            .terminate(&session.id, expires.saturating_mul(1_000_000))
+            .await?;
         let mut ended = self.ended.write().unwrap_or_else(PoisonError::into_inner);
         ended.retain(|_, until| *until > now.saturating_mul(1_000_000));
         ended.insert(session.id.clone(), expires.saturating_mul(1_000_000));
@@ -134,13 +165,25 @@ impl Sessions {
     }
 
     fn is_ended(&self, id: &str) -> bool {
-        self.ended.read().unwrap_or_else(PoisonError::into_inner).contains_key(id)
+        self.ended
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(id)
     }
 
     fn unseal(&self, id: &str) -> Option<Sealed> {
         let bytes = URL_SAFE_NO_PAD.decode(id).ok()?;
         let (nonce, boxed) = bytes.split_first_chunk::<NONCE>()?;
-        let plain = self.cipher.decrypt(&Nonce::from(*nonce), Payload { msg: boxed, aad: PURPOSE }).ok()?;
+        let plain = self
+            .cipher
+            .decrypt(
+                &Nonce::from(*nonce),
+                Payload {
+                    msg: boxed,
+                    aad: PURPOSE,
+                },
+            )
+            .ok()?;
         serde_json::from_slice(&plain).ok()
     }
 }

@@ -44,18 +44,34 @@ impl<T> Screened<T> {
 }
 
 /// Judges what a call would send.
-pub(crate) fn screen_call(shield: &Shield, permitted: Permitted<Call>) -> Result<Screened<Call>, (Permitted<Call>, Screening<'static>)> {
+pub(crate) fn screen_call(
+    shield: &Shield,
+    permitted: Permitted<Call>,
+) -> Result<Screened<Call>, (Permitted<Call>, Screening<'static>)> {
     let params = outgoing(permitted.what());
     let screening = shield.screen(Direction::Argument, &params);
-    let Screening { verdict, findings, text } = screening;
+    let Screening {
+        verdict,
+        findings,
+        text,
+    } = screening;
     match verdict {
         Verdict::Block | Verdict::Hold => {
-            let shown = Screening { verdict, findings, text: Cow::Borrowed("") };
+            let shown = Screening {
+                verdict,
+                findings,
+                text: Cow::Borrowed(""),
+            };
             Err((permitted, shown))
         }
         Verdict::Allow | Verdict::Mark | Verdict::Redact => {
             let params = text.into_owned();
-            Ok(Screened { permitted, params, verdict, findings })
+            Ok(Screened {
+                permitted,
+                params,
+                verdict,
+                findings,
+            })
         }
     }
 }
@@ -71,8 +87,14 @@ pub(crate) struct Judged {
 pub(crate) fn screen_reply(shield: &Shield, text: &str) -> Result<Judged, (Refusal, Vec<Finding>)> {
     let screening = shield.screen(Direction::Result, text);
     match screening.verdict {
-        Verdict::Block | Verdict::Hold => Err((Refusal::new(Reason::ResultBlocked), screening.findings)),
-        verdict => Ok(Judged { text: screening.text.into_owned(), verdict, findings: screening.findings }),
+        Verdict::Block | Verdict::Hold => {
+            Err((Refusal::new(Reason::ResultBlocked), screening.findings))
+        }
+        verdict => Ok(Judged {
+            text: screening.text.into_owned(),
+            verdict,
+            findings: screening.findings,
+        }),
     }
 }
 
@@ -94,6 +116,9 @@ fn outgoing(call: &Call) -> String {
 /// progress token (ours replaces it) and `baggage`, which could carry data to a server unseen.
 fn cleaned(params: &str) -> Result<Cow<'_, str>, WireError> {
     meta::strip(params, |key| {
-        key.starts_with(RESERVED_PREFIX) || key.starts_with(RECEIPT_PREFIX) || key == "progressToken" || key == "baggage"
+        key.starts_with(RESERVED_PREFIX)
+            || key.starts_with(RECEIPT_PREFIX)
+            || key == "progressToken"
+            || key == "baggage"
     })
 }

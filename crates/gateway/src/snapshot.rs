@@ -26,7 +26,12 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     pub(crate) fn new(loaded: Loaded) -> Self {
-        let Loaded { config, policies, base, .. } = loaded;
+        let Loaded {
+            config,
+            policies,
+            base,
+            ..
+        } = loaded;
         let controls = &config.controls;
         Self {
             authenticator: Authenticator::new(&config.authn, controls.authentication),
@@ -64,14 +69,21 @@ impl Snapshot {
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        Limits { max_bytes: self.config.limits.max_message, max_depth: self.config.limits.max_depth }
+        Limits {
+            max_bytes: self.config.limits.max_message,
+            max_depth: self.config.limits.max_depth,
+        }
     }
 }
 
 /// The control `sanitiser` switched off leaves findings nowhere and changes nothing.
 fn shield_settings(config: &config::Config) -> shield::Settings {
     if !config.controls.sanitiser {
-        return shield::Settings { definitions: Verdict::Allow, arguments: Verdict::Allow, results: Verdict::Allow };
+        return shield::Settings {
+            definitions: Verdict::Allow,
+            arguments: Verdict::Allow,
+            results: Verdict::Allow,
+        };
     }
     shield::Settings {
         definitions: match config.shield.definitions {

@@ -36,13 +36,22 @@ pub async fn serve(
     output: impl AsyncWrite + Unpin + Send + 'static,
 ) -> std::io::Result<()> {
     let (out, writer) = write_to(output);
-    let mut host = Host { gateway, profile: profile.to_owned(), agreed: None, running: Running::default(), tasks: JoinSet::new(), out };
+    let mut host = Host {
+        gateway,
+        profile: profile.to_owned(),
+        agreed: None,
+        running: Running::default(),
+        tasks: JoinSet::new(),
+        out,
+    };
     let limits = host.gateway.snapshot().limits();
     let mut lines = LineDecoder::new(limits.max_bytes);
     let mut chunk = vec![0u8; 64 * 1024];
     loop {
         let count = input.read(&mut chunk).await?;
-        let Some(read) = chunk.get(..count).filter(|read| !read.is_empty()) else { break };
+        let Some(read) = chunk.get(..count).filter(|read| !read.is_empty()) else {
+            break;
+        };
         lines.feed(read);
         while let Some(line) = lines.next_line() {
             let parsed = match line {
@@ -77,12 +86,24 @@ impl Host {
             self.tasks.join_next().await;
         }
         while self.tasks.try_join_next().is_some() {}
-        let greeting = parsed.as_ref().is_ok_and(|message| message.method() == Some(Method::Initialize));
+        let greeting = parsed
+            .as_ref()
+            .is_ok_and(|message| message.method() == Some(Method::Initialize));
         if let Ok(message) = &parsed {
             self.cancel(message);
         }
-        let id = parsed.as_ref().ok().filter(|message| message.kind() == Kind::Request).and_then(Message::id).map(str::to_owned);
-        let serving = serve_one(Arc::clone(&self.gateway), self.arrival(), parsed, self.out.clone());
+        let id = parsed
+            .as_ref()
+            .ok()
+            .filter(|message| message.kind() == Kind::Request)
+            .and_then(Message::id)
+            .map(str::to_owned);
+        let serving = serve_one(
+            Arc::clone(&self.gateway),
+            self.arrival(),
+            parsed,
+            self.out.clone(),
+        );
         if greeting {
             // What follows depends on what the greeting agrees on.
             if let Some(agreed) = serving.await {
@@ -95,11 +116,17 @@ impl Host {
         let handle = self.tasks.spawn(async move {
             serving.await;
             if let Some(id) = done {
-                running.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+                running
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .remove(&id);
             }
         });
         if let Some(id) = id.filter(|_| !handle.is_finished()) {
-            self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id, handle);
+            self.running
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(id, handle);
         }
     }
 
@@ -123,7 +150,11 @@ impl Host {
             return;
         }
         if let Ok(Params::Cancelled { request_id, .. }) = view(Method::Cancelled, message.params())
-            && let Some(handle) = self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(request_id)
+            && let Some(handle) = self
+                .running
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(request_id)
         {
             handle.abort();
         }
@@ -161,7 +192,12 @@ async fn send(out: &mpsc::Sender<String>, text: String) -> Option<ProtocolVersio
 }
 
 /// One task owns the output, so that messages never interleave.
-fn write_to(mut output: impl AsyncWrite + Unpin + Send + 'static) -> (mpsc::Sender<String>, tokio::task::JoinHandle<std::io::Result<()>>) {
+fn write_to(
+    mut output: impl AsyncWrite + Unpin + Send + 'static,
+) -> (
+    mpsc::Sender<String>,
+    tokio::task::JoinHandle<std::io::Result<()>>,
+) {
     let (sender, mut receiver) = mpsc::channel::<String>(BACKLOG);
     let writer = tokio::spawn(async move {
         while let Some(text) = receiver.recv().await {

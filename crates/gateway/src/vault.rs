@@ -62,9 +62,14 @@ pub(crate) fn attach(screened: Screened<Call>) -> Outbound {
 /// Reads a secret from where the configuration says.
 pub fn read(reference: &SecretRef) -> Result<SecretString, VaultError> {
     match reference {
-        SecretRef::Env(name) => std::env::var(name).map(SecretString::from).map_err(|_| VaultError::Env(name.clone())),
+        SecretRef::Env(name) => std::env::var(name)
+            .map(SecretString::from)
+            .map_err(|_| VaultError::Env(name.clone())),
         SecretRef::File(path) => {
-            let text = std::fs::read_to_string(path).map_err(|source| VaultError::File { path: path.clone(), source })?;
+            let text = std::fs::read_to_string(path).map_err(|source| VaultError::File {
+                path: path.clone(),
+                source,
+            })?;
             Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
         }
     }
@@ -73,17 +78,42 @@ pub fn read(reference: &SecretRef) -> Result<SecretString, VaultError> {
 /// What the connection layer needs to reach a server, with its secrets read.
 ///
 /// A child process starts in `base`, the configuration's folder, or in the server's `cwd` below it.
-pub(crate) fn spec(name: &str, server: &config::Server, limits: &config::Limits, base: &Path) -> Result<Spec, VaultError> {
+pub(crate) fn spec(
+    name: &str,
+    server: &config::Server,
+    limits: &config::Limits,
+    base: &Path,
+) -> Result<Spec, VaultError> {
     let transport = match &server.transport {
-        config::Transport::Stdio { command, args, env, plain_env, cwd } => {
-            let mut variables: Vec<(String, SecretString)> =
-                plain_env.iter().map(|(key, value)| (key.clone(), SecretString::from(value.as_str()))).collect();
+        config::Transport::Stdio {
+            command,
+            args,
+            env,
+            plain_env,
+            cwd,
+        } => {
+            let mut variables: Vec<(String, SecretString)> = plain_env
+                .iter()
+                .map(|(key, value)| (key.clone(), SecretString::from(value.as_str())))
+                .collect();
             for (key, reference) in env {
                 variables.push((key.clone(), read(reference)?));
             }
-            upstream::Transport::Stdio { command: command.clone(), args: args.clone(), env: variables, cwd: Some(cwd.as_ref().map_or_else(|| base.to_owned(), |cwd| base.join(cwd))) }
+            upstream::Transport::Stdio {
+                command: command.clone(),
+                args: args.clone(),
+                env: variables,
+                cwd: Some(
+                    cwd.as_ref()
+                        .map_or_else(|| base.to_owned(), |cwd| base.join(cwd)),
+                ),
+            }
         }
-        config::Transport::Http { url, headers, plain_headers } => {
+        config::Transport::Http {
+            url,
+            headers,
+            plain_headers,
+        } => {
             let mut sent = Vec::with_capacity(headers.len() + plain_headers.len());
             for (key, value) in plain_headers {
                 sent.push((header(key)?, SecretString::from(value.as_str())));
@@ -105,10 +135,14 @@ pub(crate) fn spec(name: &str, server: &config::Server, limits: &config::Limits,
         },
         startup_timeout: server.startup_timeout,
         request_timeout: server.request_timeout.unwrap_or(limits.request_timeout),
-        limits: Limits { max_bytes: limits.max_message, max_depth: limits.max_depth },
+        limits: Limits {
+            max_bytes: limits.max_message,
+            max_depth: limits.max_depth,
+        },
     })
 }
 
 fn header(name: &str) -> Result<HeaderName, VaultError> {
-    name.parse().map_err(|_| VaultError::Header(name.to_owned()))
+    name.parse()
+        .map_err(|_| VaultError::Header(name.to_owned()))
 }

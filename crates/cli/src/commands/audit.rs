@@ -14,7 +14,9 @@ use crate::{setup, terminal};
 
 /// Shows the audit trail: one entry for every message.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  portcullis audit tail -f\n  portcullis audit query --decision deny --since 1h\n  portcullis audit query --target 'send*' --json")]
+#[command(
+    after_help = "Examples:\n  portcullis audit tail -f\n  portcullis audit query --decision deny --since 1h\n  portcullis audit query --target 'send*' --json"
+)]
 pub(crate) struct Audit {
     #[command(subcommand)]
     action: Action,
@@ -100,11 +102,20 @@ pub(crate) async fn run(audit: Audit) -> Result<Exit, Failure> {
 }
 
 async fn open(place: &Where) -> Result<Sqlite, Failure> {
-    let path: PathBuf = if place.wrapped { super::wrap::store()? } else { setup::store_path(&place.configuration.load()?) };
+    let path: PathBuf = if place.wrapped {
+        super::wrap::store()?
+    } else {
+        setup::store_path(&place.configuration.load()?)
+    };
     if !path.exists() {
-        return Err(Failure::new(format!("there is no trail at {} yet", path.display())).help("start the gateway and send it a message"));
+        return Err(
+            Failure::new(format!("there is no trail at {} yet", path.display()))
+                .help("start the gateway and send it a message"),
+        );
     }
-    Sqlite::open_read_only(&path).await.map_err(|error| Failure::because(format!("{} cannot be read", path.display()), &error))
+    Sqlite::open_read_only(&path)
+        .await
+        .map_err(|error| Failure::because(format!("{} cannot be read", path.display()), &error))
 }
 
 async fn find(query: Query) -> Result<Exit, Failure> {
@@ -137,7 +148,11 @@ async fn find(query: Query) -> Result<Exit, Failure> {
 
 async fn follow(tail: Tail) -> Result<Exit, Failure> {
     let store = open(&tail.place).await?;
-    let newest = AuditFilter { limit: tail.lines, newest_first: true, ..AuditFilter::default() };
+    let newest = AuditFilter {
+        limit: tail.lines,
+        newest_first: true,
+        ..AuditFilter::default()
+    };
     let mut entries = read(&store, &newest).await?;
     entries.reverse();
     let mut last = entries.last().map_or(0, |entry| entry.seq);
@@ -159,7 +174,11 @@ async fn follow(tail: Tail) -> Result<Exit, Failure> {
             () = setup::stop_signal() => return Ok(Exit::Fine),
         }
         let since = open.first().map_or(last, |oldest| oldest - 1).min(last);
-        let filter = AuditFilter { after_seq: Some(since), limit: 1_000, ..AuditFilter::default() };
+        let filter = AuditFilter {
+            after_seq: Some(since),
+            limit: 1_000,
+            ..AuditFilter::default()
+        };
         for entry in read(&store, &filter).await? {
             let known = entry.seq <= last && !open.contains(&entry.seq);
             last = last.max(entry.seq);
@@ -177,12 +196,16 @@ async fn follow(tail: Tail) -> Result<Exit, Failure> {
 }
 
 async fn read(store: &Sqlite, filter: &AuditFilter) -> Result<Vec<AuditEntry>, Failure> {
-    store.entries(filter).await.map_err(|error| Failure::because("the trail cannot be read", &error))
+    store
+        .entries(filter)
+        .await
+        .map_err(|error| Failure::because("the trail cannot be read", &error))
 }
 
 fn show(entry: &AuditEntry, json: bool) -> Result<(), Failure> {
     if json {
-        let text = serde_json::to_string(entry).map_err(|error| Failure::because("an entry cannot be written as JSON", &error))?;
+        let text = serde_json::to_string(entry)
+            .map_err(|error| Failure::because("an entry cannot be written as JSON", &error))?;
         terminal::line(text);
         return Ok(());
     }
@@ -193,7 +216,10 @@ fn show(entry: &AuditEntry, json: bool) -> Result<(), Failure> {
 /// One entry on one line: when, what came of it, who, through what, what.
 fn render(entry: &AuditEntry) -> String {
     let opened = &entry.opened;
-    let outcome = entry.closed.as_ref().map_or("open", |closed| closed.outcome.as_str());
+    let outcome = entry
+        .closed
+        .as_ref()
+        .map_or("open", |closed| closed.outcome.as_str());
     let mark = match outcome {
         "ok" => terminal::green(format!("{outcome:<9}")),
         "refused" | "upstream-failed" => terminal::red(format!("{outcome:<9}")),
@@ -206,20 +232,37 @@ fn render(entry: &AuditEntry) -> String {
         (None, Some(target)) => format!(" {target}"),
         _ => String::new(),
     };
-    let mut line = format!("{} {mark} {who}@{profile} {}{}", terminal::dim(timestamp(opened.at_us)), terminal::visible(&opened.method), terminal::visible(&what));
+    let mut line = format!(
+        "{} {mark} {who}@{profile} {}{}",
+        terminal::dim(timestamp(opened.at_us)),
+        terminal::visible(&opened.method),
+        terminal::visible(&what)
+    );
     if let Some(closed) = &entry.closed {
         if let Some(reason) = &closed.reason {
             line.push_str(&format!("  {}", terminal::red(reason)));
         }
         if !closed.policies.is_empty() {
-            line.push_str(&terminal::dim(format!("  by {}", closed.policies.join(", "))));
+            line.push_str(&terminal::dim(format!(
+                "  by {}",
+                closed.policies.join(", ")
+            )));
         }
-        if let Some(verdict) = closed.verdict.as_deref().filter(|verdict| *verdict != "allow") {
+        if let Some(verdict) = closed
+            .verdict
+            .as_deref()
+            .filter(|verdict| *verdict != "allow")
+        {
             let findings = closed.findings.as_array().map_or(0, Vec::len);
-            line.push_str(&terminal::yellow(format!("  {verdict}, {findings} findings")));
+            line.push_str(&terminal::yellow(format!(
+                "  {verdict}, {findings} findings"
+            )));
         }
         let micros = closed.at_us.saturating_sub(opened.at_us);
-        line.push_str(&terminal::dim(format!("  {:.1} ms", micros as f64 / 1_000.0)));
+        line.push_str(&terminal::dim(format!(
+            "  {:.1} ms",
+            micros as f64 / 1_000.0
+        )));
     }
     line.push_str(&terminal::dim(format!("  {}", opened.entry)));
     line

@@ -3,7 +3,7 @@
 use clap::Args;
 use portcullis_config::CONTROLS;
 use portcullis_gateway::gateway::{Inspection, Stores};
-use portcullis_gateway::{Gateway, Loaded, LoadError, load};
+use portcullis_gateway::{Gateway, LoadError, Loaded, load};
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
@@ -12,8 +12,10 @@ use crate::terminal;
 
 /// Validates the configuration and its policies; every problem at once, with file and line.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  portcullis check\n  portcullis check --connect      # also start every server and count what it offers\n\n\
-                        Exit codes: 0 fine, 1 a server does not answer, 64 bad configuration.")]
+#[command(
+    after_help = "Examples:\n  portcullis check\n  portcullis check --connect      # also start every server and count what it offers\n\n\
+                        Exit codes: 0 fine, 1 a server does not answer, 64 bad configuration."
+)]
 pub(crate) struct Check {
     #[command(flatten)]
     configuration: Configuration,
@@ -64,13 +66,21 @@ pub(crate) async fn run(check: Check) -> Result<Exit, Failure> {
     if check.connect {
         report.servers = Some(connect(loaded).await?);
     }
-    let unreachable = report.servers.iter().flatten().any(|server| server.error.is_some());
+    let unreachable = report
+        .servers
+        .iter()
+        .flatten()
+        .any(|server| server.error.is_some());
     if check.json {
         terminal::json(&report);
     } else {
         show(&report);
     }
-    Ok(if unreachable { Exit::Findings } else { Exit::Fine })
+    Ok(if unreachable {
+        Exit::Findings
+    } else {
+        Exit::Fine
+    })
 }
 
 fn describe(loaded: &Loaded) -> Report {
@@ -86,10 +96,18 @@ fn describe(loaded: &Loaded) -> Report {
             .map(|(name, profile)| ProfileReport {
                 name: name.clone(),
                 path: profile.path.clone(),
-                servers: profile.servers.iter().map(|server| server.name.clone()).collect(),
+                servers: profile
+                    .servers
+                    .iter()
+                    .map(|server| server.name.clone())
+                    .collect(),
             })
             .collect(),
-        controls_off: CONTROLS.iter().filter(|control| !control.is_on(&config.controls)).map(|control| control.name).collect(),
+        controls_off: CONTROLS
+            .iter()
+            .filter(|control| !control.is_on(&config.controls))
+            .map(|control| control.name)
+            .collect(),
         servers: None,
     }
 }
@@ -97,7 +115,9 @@ fn describe(loaded: &Loaded) -> Report {
 async fn connect(loaded: Loaded) -> Result<Vec<ServerReport>, Failure> {
     let names: Vec<String> = loaded.config.servers.keys().cloned().collect();
     let store = setup::open_store(&setup::store_path(&loaded)).await?;
-    let gateway = Gateway::open(loaded, Stores::from(store)).await.map_err(|error| Failure::because("the gateway cannot start", &error))?;
+    let gateway = Gateway::open(loaded, Stores::from(store))
+        .await
+        .map_err(|error| Failure::because("the gateway cannot start", &error))?;
     let progress = terminal::progress(names.len(), "connecting");
     let mut reports = Vec::with_capacity(names.len());
     for name in names {
@@ -106,7 +126,11 @@ async fn connect(loaded: Loaded) -> Result<Vec<ServerReport>, Failure> {
             Ok(inspection) => (Some(inspection), None),
             Err(refusal) => (None, Some(setup::explain(&refusal))),
         };
-        reports.push(ServerReport { name, inspection, error });
+        reports.push(ServerReport {
+            name,
+            inspection,
+            error,
+        });
         progress.inc(1);
     }
     progress.finish_and_clear();
@@ -136,9 +160,18 @@ fn show_problems(error: &LoadError, json: bool) -> Exit {
 }
 
 fn show(report: &Report) {
-    terminal::line(format!("{} the configuration is valid: {} policies", terminal::green("ok"), report.policies));
+    terminal::line(format!(
+        "{} the configuration is valid; {} loaded",
+        terminal::green("ok"),
+        terminal::count(report.policies, "policy", "policies")
+    ));
     for profile in &report.profiles {
-        terminal::line(format!("   profile {}  {}  {}", terminal::cyan(&profile.name), profile.path, terminal::dim(profile.servers.join(", "))));
+        terminal::line(format!(
+            "   profile {}  {}  {}",
+            terminal::cyan(&profile.name),
+            profile.path,
+            terminal::dim(profile.servers.join(", "))
+        ));
     }
     for warning in &report.warnings {
         terminal::line(format!("{} {warning}", terminal::yellow("warning:")));
@@ -146,11 +179,26 @@ fn show(report: &Report) {
     for server in report.servers.iter().flatten() {
         match (&server.inspection, &server.error) {
             (Some(seen), _) => {
-                let held = if seen.held > 0 { terminal::yellow(format!("{} held for review", seen.held)) } else { "none held".to_owned() };
-                terminal::line(format!("{} server {}  MCP {}, {} definitions approved, {held}", terminal::green("ok"), terminal::cyan(&server.name), seen.version.as_str(), seen.approved));
+                let held = if seen.held > 0 {
+                    terminal::yellow(format!("{} held for review", seen.held))
+                } else {
+                    "none held".to_owned()
+                };
+                terminal::line(format!(
+                    "{} server {}  MCP {}, {} definitions approved, {held}",
+                    terminal::green("ok"),
+                    terminal::cyan(&server.name),
+                    seen.version.as_str(),
+                    seen.approved
+                ));
             }
             (None, error) => {
-                terminal::line(format!("{} server {}  {}", terminal::red("no"), terminal::cyan(&server.name), error.as_deref().unwrap_or("no answer")));
+                terminal::line(format!(
+                    "{} server {}  {}",
+                    terminal::red("no"),
+                    terminal::cyan(&server.name),
+                    error.as_deref().unwrap_or("no answer")
+                ));
             }
         }
     }

@@ -70,20 +70,35 @@ pub(crate) fn run(key: &Key) -> Result<Exit, Failure> {
     };
     let minted = mint(&new.name, kind, &new.groups)?;
     if new.json {
-        terminal::json(&Made { key: &minted.key, entry: &minted.entry });
+        terminal::json(&Made {
+            key: &minted.key,
+            entry: &minted.entry,
+        });
         return Ok(Exit::Fine);
     }
-    terminal::line(format!("{}\n  {}\n", terminal::bold("The key, shown this once:"), minted.key));
-    terminal::line(format!("{}\n{}", terminal::bold("For portcullis.toml:"), minted.entry));
+    terminal::line(format!(
+        "{}\n  {}\n",
+        terminal::bold("The key, shown this once:"),
+        minted.key
+    ));
+    terminal::line(format!(
+        "{}\n{}",
+        terminal::bold("For portcullis.toml:"),
+        minted.entry
+    ));
     Ok(Exit::Fine)
 }
 
 /// 256 random bits: too many to guess, so that a plain SHA-256 is hash enough.
 pub(crate) fn mint(name: &str, kind: &str, groups: &[String]) -> Result<Minted, Failure> {
     let mut bytes = [0u8; 32];
-    getrandom::fill(&mut bytes).map_err(|error| Failure::new(format!("the system gives no randomness: {error}")))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failure::new(format!("the system gives no randomness: {error}")))?;
     let key = format!("pcl_{}", URL_SAFE_NO_PAD.encode(bytes));
-    let hash: String = Sha256::digest(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = Sha256::digest(key.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let quoted = |text: &str| portcullis_mcp::json::quote(text);
     let groups: Vec<String> = groups.iter().map(|group| quoted(group)).collect();
     let entry = format!(
@@ -110,6 +125,9 @@ mod tests {
 
     #[test]
     fn two_keys_differ() {
-        assert_ne!(mint("a", "user", &[]).unwrap().key, mint("a", "user", &[]).unwrap().key);
+        assert_ne!(
+            mint("a", "user", &[]).unwrap().key,
+            mint("a", "user", &[]).unwrap().key
+        );
     }
 }

@@ -13,6 +13,8 @@ pub(crate) struct Lab {
 }
 
 pub(crate) async fn run(lab: Lab) -> Result<Exit, Failure> {
-    portcullis_lab::serve(lab.server).await.map_err(|error| Failure::because("the lab server failed", &error))?;
+    portcullis_lab::serve(lab.server)
+        .await
+        .map_err(|error| Failure::because("the lab server failed", &error))?;
     Ok(Exit::Fine)
 }

@@ -45,7 +45,11 @@ fn describe(command: &clap::Command, page: &mut String, depth: usize) {
     let mut command = command.clone();
     let help = command.render_long_help().to_string();
     let name = command.get_bin_name().unwrap_or_default();
-    page.push_str(&format!("\n{} `{name}`\n\n```text\n{}\n```\n", "#".repeat(depth), help.trim_end()));
+    page.push_str(&format!(
+        "\n{} `{name}`\n\n```text\n{}\n```\n",
+        "#".repeat(depth),
+        help.trim_end()
+    ));
     for inner in command.get_subcommands() {
         if !inner.is_hide_set() && inner.get_name() != "help" {
             describe(inner, page, depth + 1);
@@ -56,7 +60,10 @@ fn describe(command: &clap::Command, page: &mut String, depth: usize) {
 fn controls() -> String {
     let mut page = "# Controls\n\nEach is on unless `[controls]` in the configuration switches it off; `portcullis check` names those\nthat are off, and `portcullis prove` shows each at work.\n\n| Control | What it does |\n|---|---|\n".to_owned();
     for control in CONTROLS {
-        page.push_str(&format!("| `{}` | {} |\n", control.name, control.description));
+        page.push_str(&format!(
+            "| `{}` | {} |\n",
+            control.name, control.description
+        ));
     }
     page
 }
@@ -65,9 +72,20 @@ fn refusals() -> String {
     let mut page = "# Refusals\n\nEvery \"no\" has one of these reasons in the audit trail. What a client sees may say less: a hidden\nthing looks like a missing one. `entry` in the error's `data` is the id of the audit entry\n(`portcullis audit query --entry ID`).\n\n| Reason | Client sees | HTTP | JSON-RPC | Fault of | Retry | What to do |\n|---|---|---|---|---|---|---|\n".to_owned();
     for reason in Reason::ALL {
         let face = reason.face();
-        let seen = if face.hides { format!("`{}`: as if it did not exist", face.public_id) } else { format!("`{}`: {}", face.public_id, face.text) };
+        let seen = if face.hides {
+            format!("`{}`: as if it did not exist", face.public_id)
+        } else {
+            format!("`{}`: {}", face.public_id, face.text)
+        };
         let retry = if face.retryable { "yes" } else { "no" };
-        page.push_str(&format!("| `{}` | {seen} | {} | {} | {} | {retry} | {} |\n", face.id, face.status, face.code, face.origin.as_str(), face.help.replace('|', "\\|")));
+        page.push_str(&format!(
+            "| `{}` | {seen} | {} | {} | {} | {retry} | {} |\n",
+            face.id,
+            face.status,
+            face.code,
+            face.origin.as_str(),
+            face.help.replace('|', "\\|")
+        ));
     }
     page
 }
@@ -85,7 +103,11 @@ fn rules() -> String {
             rule.fix
         ));
         if !rule.references.is_empty() {
-            let references: Vec<String> = rule.references.iter().map(|reference| format!("- {reference}")).collect();
+            let references: Vec<String> = rule
+                .references
+                .iter()
+                .map(|reference| format!("- {reference}"))
+                .collect();
             page.push_str(&format!("\n{}\n", references.join("\n")));
         }
     }

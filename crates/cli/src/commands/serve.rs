@@ -21,8 +21,10 @@ use crate::terminal;
 /// The configuration and its policies are read again when a file changes or on SIGHUP. A mistake
 /// in them changes nothing: the gateway goes on with what it has and says what is wrong.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  portcullis serve\n  portcullis serve -c /etc/portcullis/portcullis.toml\n  \
-                        portcullis serve --stdio research      # as the command of an MCP host")]
+#[command(
+    after_help = "Examples:\n  portcullis serve\n  portcullis serve -c /etc/portcullis/portcullis.toml\n  \
+                        portcullis serve --stdio research      # as the command of an MCP host"
+)]
 pub(crate) struct Serve {
     #[command(flatten)]
     configuration: Configuration,
@@ -40,14 +42,22 @@ pub(crate) async fn run(serve: Serve) -> Result<Exit, Failure> {
         && !loaded.config.profiles.contains_key(profile)
     {
         let known: Vec<&str> = loaded.config.profiles.keys().map(String::as_str).collect();
-        return Err(Failure::wrong_use(format!("there is no profile named {profile}"))
-            .help(format!("the profiles are: {}", known.join(", "))));
+        return Err(
+            Failure::wrong_use(format!("there is no profile named {profile}"))
+                .help(format!("the profiles are: {}", known.join(", "))),
+        );
     }
     let sources = loaded.sources.clone();
     let store = setup::open_store(&setup::store_path(&loaded)).await?;
     let config = loaded.config.clone();
-    let gateway = Gateway::open(loaded, Stores::from(store)).await.map_err(|error| Failure::because("the gateway cannot start", &error))?;
-    let reloading = tokio::spawn(reload_on_change(Arc::clone(&gateway), serve.configuration.file.clone(), sources));
+    let gateway = Gateway::open(loaded, Stores::from(store))
+        .await
+        .map_err(|error| Failure::because("the gateway cannot start", &error))?;
+    let reloading = tokio::spawn(reload_on_change(
+        Arc::clone(&gateway),
+        serve.configuration.file.clone(),
+        sources,
+    ));
     let served = match &serve.stdio {
         Some(profile) => serve_stdio(&gateway, profile).await,
         None => serve_http(&gateway, &config).await,
@@ -57,23 +67,46 @@ pub(crate) async fn run(serve: Serve) -> Result<Exit, Failure> {
     served.map(|()| Exit::Fine)
 }
 
-async fn serve_http(gateway: &Arc<Gateway>, config: &portcullis_config::Config) -> Result<(), Failure> {
+async fn serve_http(
+    gateway: &Arc<Gateway>,
+    config: &portcullis_config::Config,
+) -> Result<(), Failure> {
     let address = config.listen.address;
-    let socket = tokio::net::TcpListener::bind(address).await.map_err(|error| {
-        Failure::because(format!("{address} cannot be bound"), &error).help("another process may use it; set listen.address to another port")
-    })?;
+    let socket = tokio::net::TcpListener::bind(address)
+        .await
+        .map_err(|error| {
+            Failure::because(format!("{address} cannot be bound"), &error)
+                .help("another process may use it; set listen.address to another port")
+        })?;
     let bound = socket.local_addr().unwrap_or(address);
-    terminal::error_line(format!("{} listens on http://{bound}", terminal::bold("portcullis")));
+    terminal::error_line(format!(
+        "{} listens on http://{bound}",
+        terminal::bold("portcullis")
+    ));
     for (name, profile) in &config.profiles {
-        let servers: Vec<&str> = profile.servers.iter().map(|server| server.name.as_str()).collect();
-        terminal::error_line(format!("  {}  http://{bound}{}  {}", terminal::cyan(name), profile.path, terminal::dim(servers.join(", "))));
+        let servers: Vec<&str> = profile
+            .servers
+            .iter()
+            .map(|server| server.name.as_str())
+            .collect();
+        terminal::error_line(format!(
+            "  {}  http://{bound}{}  {}",
+            terminal::cyan(name),
+            profile.path,
+            terminal::dim(servers.join(", "))
+        ));
     }
     listener::serve(Arc::clone(gateway), socket, setup::stop_signal()).await;
     Ok(())
 }
 
 async fn serve_stdio(gateway: &Arc<Gateway>, profile: &str) -> Result<(), Failure> {
-    let serving = stdio::serve(Arc::clone(gateway), profile, tokio::io::stdin(), tokio::io::stdout());
+    let serving = stdio::serve(
+        Arc::clone(gateway),
+        profile,
+        tokio::io::stdin(),
+        tokio::io::stdout(),
+    );
     tokio::select! {
         served = serving => served.map_err(|error| Failure::because("the host went away", &error)),
         () = setup::stop_signal() => Ok(()),
@@ -93,7 +126,11 @@ async fn reload_on_change(gateway: Arc<Gateway>, file: PathBuf, mut sources: Vec
         known = now;
         match load(&file) {
             Ok(loaded) => {
-                let Loaded { warnings, sources: read, .. } = &loaded;
+                let Loaded {
+                    warnings,
+                    sources: read,
+                    ..
+                } = &loaded;
                 for warning in warnings {
                     tracing::warn!("{warning}");
                 }
@@ -106,7 +143,9 @@ async fn reload_on_change(gateway: Arc<Gateway>, file: PathBuf, mut sources: Vec
                 for problem in error.problems() {
                     tracing::error!("{problem}");
                 }
-                tracing::error!("the changed configuration is wrong; the one before stays in force");
+                tracing::error!(
+                    "the changed configuration is wrong; the one before stays in force"
+                );
             }
         }
     }

@@ -17,7 +17,9 @@ use crate::setup::{self, Configuration};
 /// that changes is held until somebody approves it again. A running gateway takes a decision over
 /// within a second.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  portcullis tools list --refresh\n  portcullis tools diff papers search\n  portcullis tools approve papers --all\n  portcullis tools reject quotes today --note \"tells the model to mail the calendar\"")]
+#[command(
+    after_help = "Examples:\n  portcullis tools list --refresh\n  portcullis tools diff papers search\n  portcullis tools approve papers --all\n  portcullis tools reject quotes today --note \"tells the model to mail the calendar\""
+)]
 pub(crate) struct Tools {
     #[command(subcommand)]
     action: Action,
@@ -49,7 +51,8 @@ impl Where {
         }
         let path = super::wrap::store()?;
         if !path.exists() {
-            return Err(Failure::new("no server was wrapped yet").help("run one with `portcullis wrap -- CMD`"));
+            return Err(Failure::new("no server was wrapped yet")
+                .help("run one with `portcullis wrap -- CMD`"));
         }
         setup::open_store(&path).await
     }
@@ -66,8 +69,18 @@ pub(crate) async fn run(tools: Tools) -> Result<Exit, Failure> {
 }
 
 async fn records(store: &Sqlite) -> Result<Vec<DefinitionRecord>, Failure> {
-    let mut records = store.load().await.map_err(|error| Failure::because("the registry cannot be read", &error))?;
-    records.sort_by(|a, b| (&a.key.server, &a.key.kind, &a.key.name, a.first_seen_us).cmp(&(&b.key.server, &b.key.kind, &b.key.name, b.first_seen_us)));
+    let mut records = store
+        .load()
+        .await
+        .map_err(|error| Failure::because("the registry cannot be read", &error))?;
+    records.sort_by(|a, b| {
+        (&a.key.server, &a.key.kind, &a.key.name, a.first_seen_us).cmp(&(
+            &b.key.server,
+            &b.key.kind,
+            &b.key.name,
+            b.first_seen_us,
+        ))
+    });
     Ok(records)
 }
 
@@ -77,27 +90,53 @@ fn waits(state: State) -> bool {
 }
 
 /// The records of one definition, named as a person names it.
-fn named<'a>(records: &'a [DefinitionRecord], server: &str, name: &str, kind: Option<&str>) -> Vec<&'a DefinitionRecord> {
+fn named<'a>(
+    records: &'a [DefinitionRecord],
+    server: &str,
+    name: &str,
+    kind: Option<&str>,
+) -> Vec<&'a DefinitionRecord> {
     records
         .iter()
-        .filter(|record| record.key.server == server && record.key.name == name && kind.is_none_or(|kind| record.key.kind == kind))
+        .filter(|record| {
+            record.key.server == server
+                && record.key.name == name
+                && kind.is_none_or(|kind| record.key.kind == kind)
+        })
         .collect()
 }
 
 /// Says so when a name means nothing, or several things.
-fn one_definition<'a>(records: &'a [DefinitionRecord], server: &str, name: &str, kind: Option<&str>) -> Result<Vec<&'a DefinitionRecord>, Failure> {
+fn one_definition<'a>(
+    records: &'a [DefinitionRecord],
+    server: &str,
+    name: &str,
+    kind: Option<&str>,
+) -> Result<Vec<&'a DefinitionRecord>, Failure> {
     let found = named(records, server, name, kind);
     let Some(first) = found.first() else {
-        let servers: std::collections::BTreeSet<&str> = records.iter().map(|record| record.key.server.as_str()).collect();
+        let servers: std::collections::BTreeSet<&str> = records
+            .iter()
+            .map(|record| record.key.server.as_str())
+            .collect();
         let help = if servers.contains(server) {
             format!("`portcullis tools list --server {server}` shows what it offers")
         } else {
-            format!("servers on record: {}", servers.into_iter().collect::<Vec<_>>().join(", "))
+            format!(
+                "servers on record: {}",
+                servers.into_iter().collect::<Vec<_>>().join(", ")
+            )
         };
-        return Err(Failure::wrong_use(format!("nothing is on record as {name} of server {server}")).help(help));
+        return Err(Failure::wrong_use(format!(
+            "nothing is on record as {name} of server {server}"
+        ))
+        .help(help));
     };
     if found.iter().any(|record| record.key.kind != first.key.kind) {
-        return Err(Failure::wrong_use(format!("{name} is the name of several definitions")).help("say which with --kind tool, prompt, resource or template"));
+        return Err(
+            Failure::wrong_use(format!("{name} is the name of several definitions"))
+                .help("say which with --kind tool, prompt, resource or template"),
+        );
     }
     Ok(found)
 }

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use portcullis_config::{Config, EraChoice, Isolation, Profile, ProfileServer, RegistryMode, SecretRef, Server, Transport};
+use portcullis_config::{
+    Config, EraChoice, Isolation, Profile, ProfileServer, RegistryMode, SecretRef, Server,
+    Transport,
+};
 use portcullis_gateway::gateway::Stores;
 use portcullis_gateway::{Gateway, Loaded, stdio};
 use portcullis_policy::{LOCAL_POLICY, Policies, Source};
@@ -24,8 +27,10 @@ use crate::setup;
 /// The server gets a clean environment. Name the variables it needs with --env: only those are
 /// passed on.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  portcullis wrap -- npx -y @modelcontextprotocol/server-filesystem ~/notes\n  \
-                        portcullis wrap --env GITHUB_TOKEN -- github-mcp-server stdio")]
+#[command(
+    after_help = "Examples:\n  portcullis wrap -- npx -y @modelcontextprotocol/server-filesystem ~/notes\n  \
+                        portcullis wrap --env GITHUB_TOKEN -- github-mcp-server stdio"
+)]
 pub(crate) struct Wrap {
     /// Pass this environment variable on to the server
     #[arg(long = "env", value_name = "NAME")]
@@ -55,10 +60,23 @@ pub(crate) async fn run(wrap: Wrap) -> Result<Exit, Failure> {
         None => store()?,
     };
     let loaded = configure(&wrap)?;
-    let profile = loaded.config.profiles.keys().next().cloned().unwrap_or_default();
+    let profile = loaded
+        .config
+        .profiles
+        .keys()
+        .next()
+        .cloned()
+        .unwrap_or_default();
     let store = setup::open_store(&path).await?;
-    let gateway = Gateway::open(loaded, Stores::from(store)).await.map_err(|error| Failure::because("the gateway cannot start", &error))?;
-    let serving = stdio::serve(gateway.clone(), &profile, tokio::io::stdin(), tokio::io::stdout());
+    let gateway = Gateway::open(loaded, Stores::from(store))
+        .await
+        .map_err(|error| Failure::because("the gateway cannot start", &error))?;
+    let serving = stdio::serve(
+        gateway.clone(),
+        &profile,
+        tokio::io::stdin(),
+        tokio::io::stdout(),
+    );
     let served = tokio::select! {
         served = serving => served.map_err(|error| Failure::because("the host went away", &error)),
         () = setup::stop_signal() => Ok(()),
@@ -69,24 +87,40 @@ pub(crate) async fn run(wrap: Wrap) -> Result<Exit, Failure> {
 
 /// The configuration that a command line stands for.
 fn configure(wrap: &Wrap) -> Result<Loaded, Failure> {
-    let (command, args) = wrap.command.split_first().ok_or_else(|| Failure::wrong_use("a command is needed after --"))?;
+    let (command, args) = wrap
+        .command
+        .split_first()
+        .ok_or_else(|| Failure::wrong_use("a command is needed after --"))?;
     let name = match &wrap.name {
         Some(name) if portcullis_mcp::names::valid_server_name(name) => name.clone(),
         Some(name) => {
-            return Err(Failure::wrong_use(format!("`{name}` is no server name")).help("use 1 to 32 of a-z, 0-9 and inner `-`"));
+            return Err(Failure::wrong_use(format!("`{name}` is no server name"))
+                .help("use 1 to 32 of a-z, 0-9 and inner `-`"));
         }
         None => server_name(&wrap.command),
     };
     let mut env = BTreeMap::new();
     for variable in &wrap.env {
         if std::env::var_os(variable).is_none() {
-            return Err(Failure::wrong_use(format!("the environment variable {variable} is not set")));
+            return Err(Failure::wrong_use(format!(
+                "the environment variable {variable} is not set"
+            )));
         }
         env.insert(variable.clone(), SecretRef::Env(variable.clone()));
     }
     let mut config = Config::default();
-    config.registry.mode = if wrap.review { RegistryMode::Review } else { RegistryMode::TrustOnFirstUse };
-    let transport = Transport::Stdio { command: command.clone(), args: args.to_vec(), env, plain_env: BTreeMap::new(), cwd: None };
+    config.registry.mode = if wrap.review {
+        RegistryMode::Review
+    } else {
+        RegistryMode::TrustOnFirstUse
+    };
+    let transport = Transport::Stdio {
+        command: command.clone(),
+        args: args.to_vec(),
+        env,
+        plain_env: BTreeMap::new(),
+        cwd: None,
+    };
     let server = Server {
         transport,
         era: EraChoice::Auto,
@@ -96,7 +130,12 @@ fn configure(wrap: &Wrap) -> Result<Loaded, Failure> {
         description: None,
         line: 0,
     };
-    let member = ProfileServer { name: name.clone(), tools: None, prompts: None, resources: None };
+    let member = ProfileServer {
+        name: name.clone(),
+        tools: None,
+        prompts: None,
+        resources: None,
+    };
     let profile = Profile {
         path: format!("/mcp/{name}"),
         servers: vec![member],
@@ -107,18 +146,34 @@ fn configure(wrap: &Wrap) -> Result<Loaded, Failure> {
     };
     config.servers.insert(name.clone(), server);
     config.profiles.insert(name, profile);
-    let policy = Source { name: "everything-local.cedar".to_owned(), text: LOCAL_POLICY.to_owned() };
+    let policy = Source {
+        name: "everything-local.cedar".to_owned(),
+        text: LOCAL_POLICY.to_owned(),
+    };
     let policies = Policies::load(&[policy]).map_err(|problems| {
-        Failure::new(format!("the built-in policy does not load: {}", problems.first().map_or("", |problem| &problem.message)))
+        Failure::new(format!(
+            "the built-in policy does not load: {}",
+            problems.first().map_or("", |problem| &problem.message)
+        ))
     })?;
-    let base = std::env::current_dir().map_err(|error| Failure::because("the current folder is unknown", &error))?;
-    Ok(Loaded { config, policies, sources: Vec::new(), base, warnings: Vec::new() })
+    let base = std::env::current_dir()
+        .map_err(|error| Failure::because("the current folder is unknown", &error))?;
+    Ok(Loaded {
+        config,
+        policies,
+        sources: Vec::new(),
+        base,
+        warnings: Vec::new(),
+    })
 }
 
 /// A name that stays the same for the same command line and differs between command lines: what a
 /// person recognises of it, and six digits of its hash.
 fn server_name(command: &[String]) -> String {
-    let runners = ["npx", "uvx", "bunx", "pipx", "node", "python", "python3", "deno", "uv", "run", "npm", "exec", "docker"];
+    let runners = [
+        "npx", "uvx", "bunx", "pipx", "node", "python", "python3", "deno", "uv", "run", "npm",
+        "exec", "docker",
+    ];
     let telling = command
         .iter()
         .map(|word| word.rsplit('/').next().unwrap_or(word))
@@ -130,7 +185,13 @@ fn server_name(command: &[String]) -> String {
         .find(|part| !part.is_empty())
         .unwrap_or("server")
         .chars()
-        .map(|character| if character.is_ascii_alphanumeric() { character.to_ascii_lowercase() } else { '-' })
+        .map(|character| {
+            if character.is_ascii_alphanumeric() {
+                character.to_ascii_lowercase()
+            } else {
+                '-'
+            }
+        })
         .take(24)
         .collect();
     name = name.trim_matches('-').to_owned();
@@ -138,7 +199,11 @@ fn server_name(command: &[String]) -> String {
         "server".clone_into(&mut name);
     }
     let digest = Sha256::digest(command.join("\0").as_bytes());
-    let tail: String = digest.iter().take(3).map(|byte| format!("{byte:02x}")).collect();
+    let tail: String = digest
+        .iter()
+        .take(3)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("{name}-{tail}")
 }
 
@@ -153,7 +218,10 @@ mod tests {
     #[test]
     fn a_name_tells_the_server_and_is_valid() {
         for (line, start) in [
-            ("npx -y @modelcontextprotocol/server-everything@2026.8.31 stdio", "server-everything-"),
+            (
+                "npx -y @modelcontextprotocol/server-everything@2026.8.31 stdio",
+                "server-everything-",
+            ),
             ("uvx mcp-server-git --repository .", "mcp-server-git-"),
             ("/opt/bin/Weather_Server", "weather-server-"),
             ("--", "server-"),
@@ -166,7 +234,13 @@ mod tests {
 
     #[test]
     fn another_command_line_is_another_server() {
-        assert_ne!(name("npx server-filesystem /a"), name("npx server-filesystem /b"));
-        assert_eq!(name("npx server-filesystem /a"), name("npx server-filesystem /a"));
+        assert_ne!(
+            name("npx server-filesystem /a"),
+            name("npx server-filesystem /b")
+        );
+        assert_eq!(
+            name("npx server-filesystem /a"),
+            name("npx server-filesystem /a")
+        );
     }
 }

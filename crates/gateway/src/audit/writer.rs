@@ -45,10 +45,19 @@ impl Trail {
     /// Starts the writer. The handle ends once every [`Trail`] is dropped and all is written.
     pub(crate) fn start(store: Arc<dyn AuditStore>) -> (Self, JoinHandle<()>) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared { sender, waiting: AtomicUsize::new(0), broken: AtomicBool::new(false) });
+        let shared = Arc::new(Shared {
+            sender,
+            waiting: AtomicUsize::new(0),
+            broken: AtomicBool::new(false),
+        });
         let weak = Arc::downgrade(&shared);
         let writer = tokio::spawn(write(store, receiver, weak));
-        (Self { shared: Some(shared) }, writer)
+        (
+            Self {
+                shared: Some(shared),
+            },
+            writer,
+        )
     }
 
     /// A trail that records nothing: the control `audit` is off.
@@ -58,17 +67,25 @@ impl Trail {
 
     /// Queues records for the next commit.
     pub(crate) fn soon(&self, records: Vec<AuditRecord>) -> Result<(), TrailError> {
-        self.push(Job { records, done: None })
+        self.push(Job {
+            records,
+            done: None,
+        })
     }
 
     /// Returns when the records are on disk.
     pub(crate) async fn durable(&self, records: Vec<AuditRecord>) -> Result<(), TrailError> {
-        let Some(shared) = &self.shared else { return Ok(()) };
+        let Some(shared) = &self.shared else {
+            return Ok(());
+        };
         if shared.broken.load(Ordering::Acquire) {
             return Err(TrailError::Failing);
         }
         let (done, waiting) = oneshot::channel();
-        self.push(Job { records, done: Some(done) })?;
+        self.push(Job {
+            records,
+            done: Some(done),
+        })?;
         waiting.await.map_err(|_| TrailError::Failing)
     }
 
@@ -78,7 +95,9 @@ impl Trail {
     }
 
     fn push(&self, job: Job) -> Result<(), TrailError> {
-        let Some(shared) = &self.shared else { return Ok(()) };
+        let Some(shared) = &self.shared else {
+            return Ok(());
+        };
         let count = job.records.len();
         if shared.waiting.fetch_add(count, Ordering::AcqRel) > BACKLOG && job.done.is_some() {
             shared.waiting.fetch_sub(count, Ordering::AcqRel);
@@ -88,10 +107,15 @@ impl Trail {
     }
 }
 
-async fn write(store: Arc<dyn AuditStore>, mut jobs: mpsc::UnboundedReceiver<Job>, shared: std::sync::Weak<Shared>) {
+async fn write(
+    store: Arc<dyn AuditStore>,
+    mut jobs: mpsc::UnboundedReceiver<Job>,
+    shared: std::sync::Weak<Shared>,
+) {
     let mut taken = Vec::new();
     while jobs.recv_many(&mut taken, BATCH).await > 0 {
-        let (batches, waiters): (Vec<_>, Vec<_>) = taken.drain(..).map(|job| (job.records, job.done)).unzip();
+        let (batches, waiters): (Vec<_>, Vec<_>) =
+            taken.drain(..).map(|job| (job.records, job.done)).unzip();
         let mut records: Vec<AuditRecord> = batches.into_iter().flatten().collect();
         let count = records.len();
         let mut waiters: Vec<oneshot::Sender<()>> = waiters.into_iter().flatten().collect();
@@ -104,7 +128,10 @@ async fn write(store: Arc<dyn AuditStore>, mut jobs: mpsc::UnboundedReceiver<Job
                 // A record that contradicts the trail can never be written. It is dropped and said
                 // so, and whoever waits for this batch gets a no: the others must not wait for it.
                 Err(StoreError::UnknownEntry { entry } | StoreError::DuplicateEntry { entry }) => {
-                    tracing::error!(entry, "an audit record contradicts the trail and is dropped");
+                    tracing::error!(
+                        entry,
+                        "an audit record contradicts the trail and is dropped"
+                    );
                     waiters.clear();
                     records.retain(|record| record_entry(record) != entry);
                 }

@@ -20,7 +20,10 @@ pub(super) struct Accepted {
 
 impl Accepted {
     pub(super) fn both() -> Self {
-        Self { json: true, stream: true }
+        Self {
+            json: true,
+            stream: true,
+        }
     }
 
     /// `None` when the client takes neither. No `Accept` header at all means anything.
@@ -28,10 +31,20 @@ impl Accepted {
         if !headers.contains_key(ACCEPT) {
             return Some(Self::both());
         }
-        let mut accepted = Self { json: false, stream: false };
+        let mut accepted = Self {
+            json: false,
+            stream: false,
+        };
         for value in headers.get_all(ACCEPT) {
             for media in value.to_str().unwrap_or_default().split(',') {
-                match media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+                match media
+                    .split(';')
+                    .next()
+                    .unwrap_or_default()
+                    .trim()
+                    .to_ascii_lowercase()
+                    .as_str()
+                {
                     "*/*" => accepted = Self::both(),
                     "application/json" | "application/*" => accepted.json = true,
                     "text/event-stream" | "text/*" => accepted.stream = true,
@@ -64,7 +77,10 @@ pub(super) fn arrival(head: &Parts, remote: SocketAddr) -> Arrival {
             remote: Some(remote),
             forwarded,
             profile: Selector::Path(head.uri.path().to_owned()),
-            headers: Headers { ill_formed, ..headers },
+            headers: Headers {
+                ill_formed,
+                ..headers
+            },
             connection: None,
         },
     }
@@ -79,7 +95,10 @@ pub(super) fn check(head: &Parts, config: &Config) -> Result<(), Refusal> {
     }
     if controls.origin_check {
         for origin in head.headers.get_all(ORIGIN) {
-            if !origin.to_str().is_ok_and(|origin| origin_allowed(origin, config)) {
+            if !origin
+                .to_str()
+                .is_ok_and(|origin| origin_allowed(origin, config))
+            {
                 return Err(Refusal::new(Reason::OriginNotAllowed));
             }
         }
@@ -105,11 +124,17 @@ fn credential(headers: &HeaderMap) -> Credential {
             .ok()
             .and_then(|value| value.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map_or(Credential::Unreadable, |(_, token)| Credential::Bearer(SecretString::from(token.trim()))),
+            .map_or(Credential::Unreadable, |(_, token)| {
+                Credential::Bearer(SecretString::from(token.trim()))
+            }),
     }
 }
 
-fn single(headers: &HeaderMap, name: &'static str, ill_formed: &mut Option<&'static str>) -> Option<String> {
+fn single(
+    headers: &HeaderMap,
+    name: &'static str,
+    ill_formed: &mut Option<&'static str>,
+) -> Option<String> {
     let mut values = headers.get_all(HeaderName::from_static(name)).iter();
     let first = values.next()?;
     match (first.to_str(), values.next()) {
@@ -135,30 +160,58 @@ fn host_allowed(head: &Parts, config: &Config) -> bool {
 }
 
 fn is_known_host(host: &str, config: &Config) -> bool {
-    let Ok(uri) = format!("http://{host}/").parse::<Uri>() else { return false };
+    let Ok(uri) = format!("http://{host}/").parse::<Uri>() else {
+        return false;
+    };
     let Some(name) = uri.host() else { return false };
-    if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
+    if uri
+        .authority()
+        .is_none_or(|authority| authority.as_str().contains('@'))
+    {
         return false;
     }
-    let public = config.listen.public_url.as_deref().and_then(|url| url.parse::<Uri>().ok());
+    let public = config
+        .listen
+        .public_url
+        .as_deref()
+        .and_then(|url| url.parse::<Uri>().ok());
     is_loopback(name)
         || name.trim_matches(['[', ']']) == config.listen.address.ip().to_string()
-        || public.as_ref().and_then(Uri::host).is_some_and(|known| known.eq_ignore_ascii_case(name))
-        || config.listen.allowed_hosts.iter().any(|known| known.eq_ignore_ascii_case(name) || known.eq_ignore_ascii_case(host))
+        || public
+            .as_ref()
+            .and_then(Uri::host)
+            .is_some_and(|known| known.eq_ignore_ascii_case(name))
+        || config
+            .listen
+            .allowed_hosts
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name) || known.eq_ignore_ascii_case(host))
 }
 
 fn origin_allowed(origin: &str, config: &Config) -> bool {
-    if config.listen.allowed_origins.iter().any(|known| known.eq_ignore_ascii_case(origin)) {
+    if config
+        .listen
+        .allowed_origins
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(origin))
+    {
         return true;
     }
     // A page that this machine itself serves may call a gateway that only this machine reaches.
-    let local = origin.parse::<Uri>().ok().and_then(|uri| uri.host().map(is_loopback)).unwrap_or(false);
+    let local = origin
+        .parse::<Uri>()
+        .ok()
+        .and_then(|uri| uri.host().map(is_loopback))
+        .unwrap_or(false);
     local && config.listen.address.ip().is_loopback()
 }
 
 fn is_loopback(host: &str) -> bool {
     let host = host.trim_matches(['[', ']']);
-    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    host.eq_ignore_ascii_case("localhost")
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -30,29 +30,43 @@ pub(super) async fn answer(answer: Answer, accepted: Accepted, verb: &Method) ->
             }
             response
         }
-        Answer::Refused { reason, status, body, .. } => refused(reason, status, body),
+        Answer::Refused {
+            reason,
+            status,
+            body,
+            ..
+        } => refused(reason, status, body),
         Answer::Stream(reply) => streamed(*reply, accepted).await,
     }
 }
 
 pub(super) fn healthy() -> Response<Body> {
     let mut response = Response::new(full("ok\n".to_owned()));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response
 }
 
 fn refused(reason: Reason, status: u16, body: String) -> Response<Body> {
     let mut response = Response::new(full(body));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     match reason {
         // RFC 6750 section 3.1: no error code when no credential was sent.
         Reason::CredentialMissing => {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"portcullis\""));
+            headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"portcullis\""),
+            );
         }
         Reason::CredentialInvalid => {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"portcullis\", error=\"invalid_token\""));
+            headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"portcullis\", error=\"invalid_token\""),
+            );
         }
         Reason::VerbNotAllowed => {
             headers.insert(ALLOW, HeaderValue::from_static("POST, DELETE"));
@@ -85,7 +99,9 @@ async fn streamed(mut reply: ReplyStream, accepted: Accepted) -> Response<Body> 
         };
         Some((text, reply))
     });
-    let events = stream::once(std::future::ready(first)).chain(rest).map(|text| Ok(Frame::data(event(&text))));
+    let events = stream::once(std::future::ready(first))
+        .chain(rest)
+        .map(|text| Ok(Frame::data(event(&text))));
     event_stream(BodyExt::boxed_unsync(StreamBody::new(events)))
 }
 
@@ -95,7 +111,9 @@ fn message(status: StatusCode, body: String, accepted: Accepted) -> Response<Bod
     }
     let mut response = Response::new(full(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 

@@ -39,13 +39,32 @@ impl Listing {
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<&Arc<Definition>> {
-        self.index.get(name).and_then(|at| self.definitions.get(*at))
+        self.index
+            .get(name)
+            .and_then(|at| self.definitions.get(*at))
     }
 
     fn new(definitions: Vec<Arc<Definition>>, stamp: Stamp, fetched: Instant) -> Self {
-        let index = definitions.iter().enumerate().map(|(at, definition)| (definition.name.clone(), at)).collect();
-        let Stamp { connection, change, generation, enforced } = stamp;
-        Self { definitions, index, connection, change, generation, enforced, fetched }
+        let index = definitions
+            .iter()
+            .enumerate()
+            .map(|(at, definition)| (definition.name.clone(), at))
+            .collect();
+        let Stamp {
+            connection,
+            change,
+            generation,
+            enforced,
+        } = stamp;
+        Self {
+            definitions,
+            index,
+            connection,
+            change,
+            generation,
+            enforced,
+            fetched,
+        }
     }
 }
 
@@ -88,7 +107,9 @@ impl Catalogue {
         freshness: Freshness,
         source: &Source<'_>,
     ) -> Result<Arc<Listing>, Refusal> {
-        let Some(slot) = self.slots.get(position(kind)) else { return Err(Refusal::new(Reason::Internal)) };
+        let Some(slot) = self.slots.get(position(kind)) else {
+            return Err(Refusal::new(Reason::Internal));
+        };
         if freshness == Freshness::Recent
             && let Some(listing) = source.current(slot, Some(kind))
         {
@@ -97,34 +118,59 @@ impl Catalogue {
         let asked = Instant::now();
         let _turn = slot.fetching.lock().await;
         // Somebody else may have fetched it while this task waited.
-        if let Some(listing) = source.current(slot, Some(kind)).filter(|listing| freshness == Freshness::Recent || listing.fetched >= asked) {
+        if let Some(listing) = source
+            .current(slot, Some(kind))
+            .filter(|listing| freshness == Freshness::Recent || listing.fetched >= asked)
+        {
             return Ok(listing);
         }
         let stamp = source.stamp(Some(kind));
         let fetched = Instant::now();
         let items = source.fetch(kind).await?;
         let definitions = source.judge(Kind::of(kind), items).await?;
-        let listing = Arc::new(Listing::new(definitions, Stamp { generation: source.registry.generation(), ..stamp }, fetched));
+        let listing = Arc::new(Listing::new(
+            definitions,
+            Stamp {
+                generation: source.registry.generation(),
+                ..stamp
+            },
+            fetched,
+        ));
         slot.listing.store(Some(Arc::clone(&listing)));
         Ok(listing)
     }
 
     /// The server's instructions, if there are any and they are approved.
-    pub(crate) async fn instructions(&self, source: &Source<'_>) -> Result<Option<Arc<Definition>>, Refusal> {
-        let Some(text) = source.connection.instructions() else { return Ok(None) };
+    pub(crate) async fn instructions(
+        &self,
+        source: &Source<'_>,
+    ) -> Result<Option<Arc<Definition>>, Refusal> {
+        let Some(text) = source.connection.instructions() else {
+            return Ok(None);
+        };
         let listing = match source.current(&self.instructions, None) {
             Some(listing) => listing,
             None => {
                 let _turn = self.instructions.fetching.lock().await;
-                let item = ("instructions".to_owned(), format!("{{\"instructions\":{}}}", quote(text)));
+                let item = (
+                    "instructions".to_owned(),
+                    format!("{{\"instructions\":{}}}", quote(text)),
+                );
                 let definitions = source.judge(Kind::Instructions, vec![item]).await?;
-                let stamp = Stamp { generation: source.registry.generation(), ..source.stamp(None) };
+                let stamp = Stamp {
+                    generation: source.registry.generation(),
+                    ..source.stamp(None)
+                };
                 let listing = Arc::new(Listing::new(definitions, stamp, Instant::now()));
                 self.instructions.listing.store(Some(Arc::clone(&listing)));
                 listing
             }
         };
-        Ok(listing.definitions.first().filter(|definition| definition.standing == super::Standing::Approved).cloned())
+        Ok(listing
+            .definitions
+            .first()
+            .filter(|definition| definition.standing == super::Standing::Approved)
+            .cloned())
     }
 }
 
@@ -151,19 +197,28 @@ impl Source<'_> {
     fn current(&self, slot: &Slot, kind: Option<ListKind>) -> Option<Arc<Listing>> {
         let listing = slot.listing.load_full()?;
         let stamp = self.stamp(kind);
-        if !listing.connection.ptr_eq(&stamp.connection) || listing.change != stamp.change || listing.fetched.elapsed() > FRESH {
+        if !listing.connection.ptr_eq(&stamp.connection)
+            || listing.change != stamp.change
+            || listing.fetched.elapsed() > FRESH
+        {
             return None;
         }
         if listing.generation == stamp.generation && listing.enforced == stamp.enforced {
             return Some(listing);
         }
-        let definitions = self.registry.judge_again(&listing.definitions, self.rules.enforce);
+        let definitions = self
+            .registry
+            .judge_again(&listing.definitions, self.rules.enforce);
         let judged = Arc::new(Listing::new(definitions, stamp, listing.fetched));
         slot.listing.store(Some(Arc::clone(&judged)));
         Some(judged)
     }
 
-    async fn judge(&self, kind: Kind, items: Vec<(String, String)>) -> Result<Vec<Arc<Definition>>, Refusal> {
+    async fn judge(
+        &self,
+        kind: Kind,
+        items: Vec<(String, String)>,
+    ) -> Result<Vec<Arc<Definition>>, Refusal> {
         self.registry
             .judge(self.server, kind, items, &self.rules)
             .await
@@ -186,23 +241,43 @@ impl Source<'_> {
                 }
                 return Err(Refusal::new(Reason::UpstreamProtocol));
             };
-            let page = result::page(kind, text).map_err(|cause| Refusal::new(Reason::UpstreamProtocol).because(cause))?;
-            items.extend(page.items.iter().map(|item| (item.identity.clone().into_owned(), item.text.to_owned())));
+            let page = result::page(kind, text)
+                .map_err(|cause| Refusal::new(Reason::UpstreamProtocol).because(cause))?;
+            items.extend(
+                page.items
+                    .iter()
+                    .map(|item| (item.identity.clone().into_owned(), item.text.to_owned())),
+            );
             if items.len() > self.max_items {
-                return Err(Refusal::new(Reason::UpstreamTooLarge).detail(format!("more than {} items in a list", self.max_items)));
+                return Err(Refusal::new(Reason::UpstreamTooLarge)
+                    .detail(format!("more than {} items in a list", self.max_items)));
             }
-            let Some(cursor) = page.next_cursor else { return Ok(items) };
+            let Some(cursor) = page.next_cursor else {
+                return Ok(items);
+            };
             let next = format!("{{\"cursor\":{}}}", quote(&cursor));
             if next == params {
-                return Err(Refusal::new(Reason::UpstreamProtocol).detail("the server repeats a cursor"));
+                return Err(
+                    Refusal::new(Reason::UpstreamProtocol).detail("the server repeats a cursor")
+                );
             }
             params = next;
         }
         Err(Refusal::new(Reason::UpstreamTooLarge).detail("the list has too many pages"))
     }
 
-    async fn ask(&self, kind: ListKind, params: &str) -> Result<portcullis_mcp::message::Message, Refusal> {
-        let request = Request { method: kind.method(), params, name: None, progress: false, log_level: None };
+    async fn ask(
+        &self,
+        kind: ListKind,
+        params: &str,
+    ) -> Result<portcullis_mcp::message::Message, Refusal> {
+        let request = Request {
+            method: kind.method(),
+            params,
+            name: None,
+            progress: false,
+            log_level: None,
+        };
         let mut exchange = self.connection.request(request).await.map_err(refused)?;
         while let Some(message) = exchange.next().await {
             let message = message.map_err(refused)?;

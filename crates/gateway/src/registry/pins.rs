@@ -19,9 +19,15 @@ impl Pins {
         let generation = store.generation().await?;
         let mut versions: HashMap<DefinitionKey, Vec<(String, State)>> = HashMap::new();
         for record in store.load().await? {
-            versions.entry(record.key).or_default().push((record.hash, record.state));
+            versions
+                .entry(record.key)
+                .or_default()
+                .push((record.hash, record.state));
         }
-        Ok(Self { generation, versions })
+        Ok(Self {
+            generation,
+            versions,
+        })
     }
 
     pub(super) fn generation(&self) -> i64 {
@@ -29,7 +35,9 @@ impl Pins {
     }
 
     pub(super) fn knows(&self, server: &str, kind: Kind, name: &str, hash: &str) -> bool {
-        self.of(server, kind, name).iter().any(|(known, _)| known == hash)
+        self.of(server, kind, name)
+            .iter()
+            .any(|(known, _)| known == hash)
     }
 
     pub(super) fn has_versions(&self, server: &str, kind: Kind, name: &str) -> bool {
@@ -39,8 +47,14 @@ impl Pins {
     /// The standing of one version. What is not on record is not approved.
     pub(super) fn standing(&self, server: &str, kind: Kind, name: &str, hash: &str) -> Standing {
         let versions = self.of(server, kind, name);
-        let approved_other = versions.iter().any(|(known, state)| known != hash && *state == State::Approved);
-        match versions.iter().find(|(known, _)| known == hash).map(|(_, state)| *state) {
+        let approved_other = versions
+            .iter()
+            .any(|(known, state)| known != hash && *state == State::Approved);
+        match versions
+            .iter()
+            .find(|(known, _)| known == hash)
+            .map(|(_, state)| *state)
+        {
             // Two approved versions of one name mean that the record is damaged: neither holds.
             Some(State::Approved) if !approved_other => Standing::Approved,
             Some(State::Rejected) => Standing::Rejected,
@@ -51,7 +65,11 @@ impl Pins {
     }
 
     fn of(&self, server: &str, kind: Kind, name: &str) -> &[(String, State)] {
-        let key = DefinitionKey { server: server.to_owned(), kind: kind.as_str().to_owned(), name: name.to_owned() };
+        let key = DefinitionKey {
+            server: server.to_owned(),
+            kind: kind.as_str().to_owned(),
+            name: name.to_owned(),
+        };
         self.versions.get(&key).map_or(&[], Vec::as_slice)
     }
 }

@@ -70,7 +70,11 @@ impl Call {
 }
 
 /// What a policy is asked about, for a definition of `kind` on `server`.
-pub(crate) fn policy_target<'a>(kind: Kind, server: &'a str, name: &'a str) -> Option<PolicyTarget<'a>> {
+pub(crate) fn policy_target<'a>(
+    kind: Kind,
+    server: &'a str,
+    name: &'a str,
+) -> Option<PolicyTarget<'a>> {
     match kind {
         Kind::Tool => Some(PolicyTarget::Tool { server, name }),
         Kind::Prompt => Some(PolicyTarget::Prompt { server, name }),
@@ -87,7 +91,9 @@ pub(crate) fn subject(admitted: &Admitted) -> Option<String> {
 
 /// The method's aim, read from its params. `None` for methods that aim at nothing.
 fn aim(admitted: &Admitted) -> Result<Option<(Target, Kind)>, Refusal> {
-    let Some(method) = admitted.message().method() else { return Ok(None) };
+    let Some(method) = admitted.message().method() else {
+        return Ok(None);
+    };
     let target = match view(method, admitted.message().params())? {
         Params::CallTool(call) => (
             Target {
@@ -152,29 +158,58 @@ fn aim(admitted: &Admitted) -> Result<Option<(Target, Kind)>, Refusal> {
 }
 
 /// Finds the definition, its server and a live connection to it.
-pub(crate) async fn resolve(admitted: Admitted, leases: &Leases<'_>, authz: &Authz) -> Result<Call, Refusal> {
-    let Some((mut target, kind)) = aim(&admitted)? else { return Err(Refusal::new(Reason::MethodUnknown)) };
+pub(crate) async fn resolve(
+    admitted: Admitted,
+    leases: &Leases<'_>,
+    authz: &Authz,
+) -> Result<Call, Refusal> {
+    let Some((mut target, kind)) = aim(&admitted)? else {
+        return Err(Refusal::new(Reason::MethodUnknown));
+    };
     let profile = Arc::clone(admitted.routed().profile());
     let owners: Vec<(&Member, String)> = match kind {
-        Kind::Tool | Kind::Prompt => profile.owners(&target.name).map(|(member, name)| (member, name.to_owned())).collect(),
-        _ => profile.members.iter().map(|member| (member, target.name.clone())).collect(),
+        Kind::Tool | Kind::Prompt => profile
+            .owners(&target.name)
+            .map(|(member, name)| (member, name.to_owned()))
+            .collect(),
+        _ => profile
+            .members
+            .iter()
+            .map(|member| (member, target.name.clone()))
+            .collect(),
     };
     let mut refusal = Refusal::of(Reason::TargetUnknown, target.subject.clone());
     for (member, name) in owners {
         match locate(&profile, member, kind, &name, leases).await {
             Ok(Some(found)) => {
                 target.name = name;
-                let Found { lease, connection, definition } = found;
-                return Ok(Call { admitted, _lease: lease, connection, definition, target });
+                let Found {
+                    lease,
+                    connection,
+                    definition,
+                } = found;
+                return Ok(Call {
+                    admitted,
+                    _lease: lease,
+                    connection,
+                    definition,
+                    target,
+                });
             }
             Ok(None) => {}
             // A server that is down must not tell a caller about things it may not see.
             Err(down) => {
                 let asked = policy_target(kind, &member.server, &name);
-                let visible = asked.is_some_and(|asked| authz.permits(admitted.routed(), admitted.protocol(), target.action, asked));
+                let visible = asked.is_some_and(|asked| {
+                    authz.permits(admitted.routed(), admitted.protocol(), target.action, asked)
+                });
                 let reason = down.reason();
                 if reason == Reason::DefinitionHeld || !visible {
-                    let hidden = if reason == Reason::DefinitionHeld { reason } else { Reason::PolicyDenied };
+                    let hidden = if reason == Reason::DefinitionHeld {
+                        reason
+                    } else {
+                        Reason::PolicyDenied
+                    };
                     refusal = Refusal::of(hidden, target.subject.clone());
                 } else {
                     refusal = down;
@@ -208,7 +243,11 @@ async fn locate(
     if definition.standing != Standing::Approved {
         return Err(Refusal::new(Reason::DefinitionHeld));
     }
-    Ok(Some(Found { lease, connection, definition }))
+    Ok(Some(Found {
+        lease,
+        connection,
+        definition,
+    }))
 }
 
 async fn find(
@@ -225,7 +264,10 @@ async fn find(
         Kind::Template | Kind::Instructions => None,
     };
     if let Some(list) = exact {
-        let listing = lease.catalogue().listing(list, Freshness::Recent, source).await?;
+        let listing = lease
+            .catalogue()
+            .listing(list, Freshness::Recent, source)
+            .await?;
         if let Some(definition) = listing.find(name).filter(|_| member.selects(kind, name)) {
             return Ok(Some(Arc::clone(definition)));
         }
@@ -234,7 +276,10 @@ async fn find(
         return Ok(None);
     }
     // A URI that no list names may come from a template, whose definition then covers it.
-    let templates = lease.catalogue().listing(ListKind::ResourceTemplates, Freshness::Recent, source).await?;
+    let templates = lease
+        .catalogue()
+        .listing(ListKind::ResourceTemplates, Freshness::Recent, source)
+        .await?;
     let covering = templates.definitions().iter().find(|definition| {
         member.selects(Kind::Template, &definition.name)
             && (definition.name == name || template::matches(&definition.name, name))

@@ -7,17 +7,26 @@
 /// cannot climb out of what the template describes.
 pub(super) fn matches(template: &str, uri: &str) -> bool {
     let path = uri.split(['?', '#']).next().unwrap_or(uri);
-    if path.split('/').any(|segment| matches!(decode_dots(segment).as_str(), "." | "..")) {
+    if path
+        .split('/')
+        .any(|segment| matches!(decode_dots(segment).as_str(), "." | ".."))
+    {
         return false;
     }
     step(template, uri)
 }
 
 fn step(template: &str, uri: &str) -> bool {
-    let Some(open) = template.find('{') else { return template == uri };
+    let Some(open) = template.find('{') else {
+        return template == uri;
+    };
     let (literal, rest) = template.split_at(open);
-    let Some(tail) = uri.strip_prefix(literal) else { return false };
-    let Some(close) = rest.find('}') else { return false };
+    let Some(tail) = uri.strip_prefix(literal) else {
+        return false;
+    };
+    let Some(close) = rest.find('}') else {
+        return false;
+    };
     let (expression, after) = rest.split_at(close);
     let after = after.strip_prefix('}').unwrap_or(after);
     let operator = expression.chars().nth(1);
@@ -31,7 +40,10 @@ fn step(template: &str, uri: &str) -> bool {
         if character == '/' && !crosses {
             return false;
         }
-        if tail.split_at_checked(end).is_some_and(|(_, remaining)| step(after, remaining)) {
+        if tail
+            .split_at_checked(end)
+            .is_some_and(|(_, remaining)| step(after, remaining))
+        {
             return true;
         }
     }

@@ -60,23 +60,42 @@ pub(super) async fn approve(approve: Approve) -> Result<Exit, Failure> {
     let all = records(&store).await?;
     let mut chosen = Vec::new();
     if approve.all {
-        let waiting: Vec<&DefinitionRecord> = all.iter().filter(|record| record.key.server == approve.server && waits(record.state)).collect();
+        let waiting: Vec<&DefinitionRecord> = all
+            .iter()
+            .filter(|record| record.key.server == approve.server && waits(record.state))
+            .collect();
         if waiting.is_empty() {
             terminal::line(format!("nothing of {} waits for review", approve.server));
             return Ok(Exit::Fine);
         }
-        let (clean, suspicious): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|record| record.findings.as_array().is_none_or(Vec::is_empty));
+        let (clean, suspicious): (Vec<_>, Vec<_>) = waiting
+            .into_iter()
+            .partition(|record| record.findings.as_array().is_none_or(Vec::is_empty));
         for record in &suspicious {
-            terminal::error_line(format!("{} {} {} has findings and is left; approve it by name", terminal::yellow("warning:"), record.key.kind, record.key.name));
+            terminal::error_line(format!(
+                "{} {} {} has findings and is left; approve it by name",
+                terminal::yellow("warning:"),
+                record.key.kind,
+                record.key.name
+            ));
         }
         chosen = latest(clean);
         decide_all(&store, &chosen, State::Approved, approve.note.as_deref()).await?;
-        return Ok(if suspicious.is_empty() { Exit::Fine } else { Exit::Findings });
+        return Ok(if suspicious.is_empty() {
+            Exit::Fine
+        } else {
+            Exit::Findings
+        });
     }
     for name in &approve.names {
         let versions = one_definition(&all, &approve.server, name, approve.kind.as_deref())?;
-        let version = pick(&versions, approve.hash.as_deref(), |state| state != State::Approved && (waits(state) || approve.hash.is_some()));
-        chosen.push(version.ok_or_else(|| Failure::new(format!("no version of {name} waits for review")).help("`portcullis tools show` lists all versions; --hash names one"))?);
+        let version = pick(&versions, approve.hash.as_deref(), |state| {
+            state != State::Approved && (waits(state) || approve.hash.is_some())
+        });
+        chosen.push(version.ok_or_else(|| {
+            Failure::new(format!("no version of {name} waits for review"))
+                .help("`portcullis tools show` lists all versions; --hash names one")
+        })?);
     }
     decide_all(&store, &chosen, State::Approved, approve.note.as_deref()).await?;
     Ok(Exit::Fine)
@@ -88,21 +107,34 @@ pub(super) async fn reject(reject: Reject) -> Result<Exit, Failure> {
     let mut chosen = Vec::new();
     for name in &reject.names {
         let versions = one_definition(&all, &reject.server, name, reject.kind.as_deref())?;
-        let version = pick(&versions, reject.hash.as_deref(), waits).or_else(|| pick(&versions, reject.hash.as_deref(), |state| state == State::Approved));
-        chosen.push(version.ok_or_else(|| Failure::new(format!("no version of {name} can be rejected")))?);
+        let version = pick(&versions, reject.hash.as_deref(), waits).or_else(|| {
+            pick(&versions, reject.hash.as_deref(), |state| {
+                state == State::Approved
+            })
+        });
+        chosen.push(
+            version.ok_or_else(|| Failure::new(format!("no version of {name} can be rejected")))?,
+        );
     }
     decide_all(&store, &chosen, State::Rejected, reject.note.as_deref()).await?;
     Ok(Exit::Fine)
 }
 
 /// The newest version that fits; versions come oldest first.
-fn pick<'a>(versions: &[&'a DefinitionRecord], hash: Option<&str>, fits: impl Fn(State) -> bool) -> Option<&'a DefinitionRecord> {
+fn pick<'a>(
+    versions: &[&'a DefinitionRecord],
+    hash: Option<&str>,
+    fits: impl Fn(State) -> bool,
+) -> Option<&'a DefinitionRecord> {
     versions
         .iter()
         .rev()
         .find(|record| {
             let digits = record.hash.strip_prefix("sha256:").unwrap_or(&record.hash);
-            fits(record.state) && hash.is_none_or(|wanted| digits.starts_with(wanted.strip_prefix("sha256:").unwrap_or(wanted)))
+            fits(record.state)
+                && hash.is_none_or(|wanted| {
+                    digits.starts_with(wanted.strip_prefix("sha256:").unwrap_or(wanted))
+                })
         })
         .copied()
 }
@@ -119,16 +151,31 @@ fn latest(records: Vec<&DefinitionRecord>) -> Vec<&DefinitionRecord> {
     chosen
 }
 
-async fn decide_all(store: &Sqlite, chosen: &[&DefinitionRecord], state: State, note: Option<&str>) -> Result<(), Failure> {
+async fn decide_all(
+    store: &Sqlite,
+    chosen: &[&DefinitionRecord],
+    state: State,
+    note: Option<&str>,
+) -> Result<(), Failure> {
     let by = setup::operator();
     for record in chosen {
         let decided = store
             .decide(&record.key, &record.hash, state, &by, now(), note)
             .await
-            .map_err(|error| Failure::because(format!("{} cannot be decided", record.key.name), &error))?;
+            .map_err(|error| {
+                Failure::because(format!("{} cannot be decided", record.key.name), &error)
+            })?;
         let name = terminal::visible(&record.key.name);
-        let replaced = if decided.withdrawn.is_some() { "; the version before is withdrawn" } else { "" };
-        let done = if state == State::Approved { terminal::green("approved") } else { terminal::red("rejected") };
+        let replaced = if decided.withdrawn.is_some() {
+            "; the version before is withdrawn"
+        } else {
+            ""
+        };
+        let done = if state == State::Approved {
+            terminal::green("approved")
+        } else {
+            terminal::red("rejected")
+        };
         terminal::line(format!("{done} {} {name}{replaced}", record.key.kind));
     }
     Ok(())

@@ -85,7 +85,9 @@ pub(super) async fn diff(diff: Diff) -> Result<Exit, Failure> {
     let store = diff.place.store().await?;
     let all = records(&store).await?;
     let versions = one_definition(&all, &diff.server, &diff.name, diff.kind.as_deref())?;
-    let approved = versions.iter().find(|record| record.state == State::Approved);
+    let approved = versions
+        .iter()
+        .find(|record| record.state == State::Approved);
     let waiting = versions.iter().rev().find(|record| waits(record.state));
     match (approved, waiting) {
         (_, None) => {
@@ -112,21 +114,44 @@ pub(super) async fn diff(diff: Diff) -> Result<Exit, Failure> {
                 });
             }
             findings(new);
-            terminal::line(format!("\napprove with: portcullis tools approve {} '{}'", diff.server, diff.name));
+            terminal::line(format!(
+                "\napprove with: portcullis tools approve {} '{}'",
+                diff.server, diff.name
+            ));
             Ok(Exit::Findings)
         }
     }
 }
 
 fn heading(record: &DefinitionRecord) {
-    let by = record.decided_by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
-    terminal::line(format!("{} {} {} {}{by}", terminal::bold(record.state.as_str()), record.key.kind, record.key.name, terminal::dim(&record.hash)));
+    let by = record
+        .decided_by
+        .as_deref()
+        .map(|by| format!(" by {by}"))
+        .unwrap_or_default();
+    terminal::line(format!(
+        "{} {} {} {}{by}",
+        terminal::bold(record.state.as_str()),
+        record.key.kind,
+        record.key.name,
+        terminal::dim(&record.hash)
+    ));
 }
 
 fn findings(record: &DefinitionRecord) {
     for finding in record.findings.as_array().into_iter().flatten() {
-        let part = |key: &str| finding.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
-        terminal::line(format!("  {} {}: {}", terminal::red("finding"), part("rule"), terminal::visible(part("note"))));
+        let part = |key: &str| {
+            finding
+                .get(key)
+                .and_then(serde_json::Value::as_str)
+                .unwrap_or_default()
+        };
+        terminal::line(format!(
+            "  {} {}: {}",
+            terminal::red("finding"),
+            part("rule"),
+            terminal::visible(part("note"))
+        ));
     }
 }
 

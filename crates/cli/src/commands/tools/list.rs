@@ -68,20 +68,37 @@ pub(super) async fn run(list: List) -> Result<Exit, Failure> {
     } else {
         show(&shown, waiting);
     }
-    Ok(if waiting > 0 { Exit::Findings } else { Exit::Fine })
+    Ok(if waiting > 0 {
+        Exit::Findings
+    } else {
+        Exit::Fine
+    })
 }
 
 async fn refresh(list: &List) -> Result<(), Failure> {
     let loaded = list.place.configuration.load()?;
-    let names: Vec<String> =
-        loaded.config.servers.keys().filter(|name| list.server.as_ref().is_none_or(|only| only == *name)).cloned().collect();
+    let names: Vec<String> = loaded
+        .config
+        .servers
+        .keys()
+        .filter(|name| list.server.as_ref().is_none_or(|only| only == *name))
+        .cloned()
+        .collect();
     let store = setup::open_store(&setup::store_path(&loaded)).await?;
-    let gateway = Gateway::open(loaded, Stores::from(store)).await.map_err(|error| Failure::because("the gateway cannot start", &error))?;
+    let gateway = Gateway::open(loaded, Stores::from(store))
+        .await
+        .map_err(|error| Failure::because("the gateway cannot start", &error))?;
     let progress = terminal::progress(names.len(), "asking");
     for name in names {
         progress.set_message(name.clone());
         if let Err(refusal) = gateway.inspect(&name).await {
-            progress.suspend(|| terminal::error_line(format!("{} {name}: {}", terminal::yellow("warning:"), setup::explain(&refusal))));
+            progress.suspend(|| {
+                terminal::error_line(format!(
+                    "{} {name}: {}",
+                    terminal::yellow("warning:"),
+                    setup::explain(&refusal)
+                ))
+            });
         }
         progress.inc(1);
     }
@@ -98,7 +115,11 @@ fn wanted(list: &List, record: &DefinitionRecord) -> bool {
         Some(Wanted::Rejected) => record.state == State::Rejected,
         Some(Wanted::Withdrawn) => record.state == State::Withdrawn,
     };
-    state && list.server.as_ref().is_none_or(|only| *only == record.key.server)
+    state
+        && list
+            .server
+            .as_ref()
+            .is_none_or(|only| *only == record.key.server)
 }
 
 fn row(record: &DefinitionRecord) -> Row<'_> {
@@ -127,7 +148,12 @@ fn show(records: &[&DefinitionRecord], waiting: usize) {
     }
     for (server, records) in servers {
         terminal::line(terminal::bold(server));
-        let width = records.iter().map(|record| record.key.name.chars().count()).max().unwrap_or(0).min(48);
+        let width = records
+            .iter()
+            .map(|record| record.key.name.chars().count())
+            .max()
+            .unwrap_or(0)
+            .min(48);
         for record in records {
             let state = match record.state {
                 State::Approved => terminal::green("approved "),
@@ -144,7 +170,11 @@ fn show(records: &[&DefinitionRecord], waiting: usize) {
                 count => terminal::red(format!("  {count} findings")),
             };
             let hash = record.hash.get(..19).unwrap_or(&record.hash);
-            terminal::line(format!("  {state} {:<12} {name:<width$}  {}{findings}", record.key.kind, terminal::dim(hash)));
+            terminal::line(format!(
+                "  {state} {:<12} {name:<width$}  {}{findings}",
+                record.key.kind,
+                terminal::dim(hash)
+            ));
         }
     }
     if waiting > 0 {
