@@ -194,8 +194,9 @@ async fn forward(
     }
 
     let (admitted, _) = connected.into_what();
-    entry.describe(|opened| opened.target = registry::subject(&admitted));
-    let call = registry::resolve(admitted, &leases, snapshot.authz()).await?; // Admitted → Call
+    let aim = registry::aim(&admitted)?;
+    entry.describe(|opened| opened.target = Some(aim.name().to_owned()));
+    let call = registry::resolve(admitted, aim, &leases, snapshot.authz()).await?; // Admitted → Call
     describe_call(&call, entry);
     entry.step("registry");
 

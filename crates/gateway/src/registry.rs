@@ -25,7 +25,7 @@ use crate::digest::sha256;
 use pins::Pins;
 
 pub(crate) use catalogue::{Catalogue, Freshness, Listing, Source};
-pub(crate) use resolve::{Call, policy_target, resolve, subject};
+pub(crate) use resolve::{Call, aim, policy_target, resolve};
 
 /// How often an unchanged definition's "last seen" date is written.
 const SEEN_INTERVAL: Duration = Duration::from_secs(600);

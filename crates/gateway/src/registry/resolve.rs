@@ -83,18 +83,24 @@ pub(crate) fn policy_target<'a>(
     }
 }
 
-/// What the host asked for, as it wrote it, for the record.
-pub(crate) fn subject(admitted: &Admitted) -> Option<String> {
-    let (target, _) = aim(admitted).ok()??;
-    Some(target.name)
+/// What a call is aimed at, as the host wrote it and before anybody looked for it.
+pub(crate) struct Aim {
+    target: Target,
+    kind: Kind,
 }
 
-/// The method's aim, read from its params. `None` for methods that aim at nothing.
-fn aim(admitted: &Admitted) -> Result<Option<(Target, Kind)>, Refusal> {
-    let Some(method) = admitted.message().method() else {
-        return Ok(None);
-    };
-    let target = match view(method, admitted.message().params())? {
+impl Aim {
+    /// The name the host used.
+    pub(crate) fn name(&self) -> &str {
+        &self.target.name
+    }
+}
+
+/// Reads a call's aim from its params.
+pub(crate) fn aim(admitted: &Admitted) -> Result<Aim, Refusal> {
+    let unknown = || Refusal::new(Reason::MethodUnknown);
+    let method = admitted.message().method().ok_or_else(unknown)?;
+    let (target, kind) = match view(method, admitted.message().params())? {
         Params::CallTool(call) => (
             Target {
                 method,
@@ -152,20 +158,19 @@ fn aim(admitted: &Admitted) -> Result<Option<(Target, Kind)>, Refusal> {
                 Kind::Template,
             ),
         },
-        _ => return Ok(None),
+        _ => return Err(unknown()),
     };
-    Ok(Some(target))
+    Ok(Aim { target, kind })
 }
 
 /// Finds the definition, its server and a live connection to it.
 pub(crate) async fn resolve(
     admitted: Admitted,
+    aim: Aim,
     leases: &Leases<'_>,
     authz: &Authz,
 ) -> Result<Call, Refusal> {
-    let Some((mut target, kind)) = aim(&admitted)? else {
-        return Err(Refusal::new(Reason::MethodUnknown));
-    };
+    let Aim { mut target, kind } = aim;
     let profile = Arc::clone(admitted.routed().profile());
     let owners: Vec<(&Member, String)> = match kind {
         Kind::Tool | Kind::Prompt => profile
