@@ -434,7 +434,7 @@ fn refuse(refusal: &Refusal, asked: &Asked, entry: &mut Entry) -> Answer {
     entry.refuse(refusal);
     Answer::Refused {
         reason: refusal.reason(),
-        status: refusal.status(),
+        status: refusal.status(asked.era),
         body: refusal.to_message(asked.id.as_deref(), asked.era, entry.id()),
         answers: !asked.notification,
     }

@@ -80,8 +80,15 @@ impl Refusal {
     }
 
     /// The HTTP status that goes with this refusal.
-    pub fn status(&self) -> u16 {
-        self.reason.face().status
+    ///
+    /// The modern era says by status what is wrong with a request (2026-07-28, streamable HTTP). A
+    /// legacy client takes 404 for the end of its session, so that there a request which was
+    /// understood as JSON-RPC gets its error with status 200.
+    pub fn status(&self, era: Era) -> u16 {
+        match (era, self.reason) {
+            (Era::Legacy, Reason::MethodUnknown | Reason::InvalidParams) => 200,
+            _ => self.reason.face().status,
+        }
     }
 
     /// The internal cause, for the log.
