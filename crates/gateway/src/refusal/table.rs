@@ -170,7 +170,7 @@ reasons! {
         "the MCP server's answer is too large", "raise limits.max-message if the size is legitimate";
     /// The server asks for input in a way that the caller's protocol revision cannot carry.
     NotBridged => "not-bridged", "not-bridged", 200, -31025, Upstream, false, false,
-        "the MCP server asks for something that this client's protocol version cannot carry", "docs/reference/protocol.md lists what is bridged";
+        "the MCP server asks for something that this client's protocol version cannot carry", "docs/protocol.md lists what is bridged";
     /// The audit trail cannot be written. Nothing happens without a record.
     AuditUnavailable => "audit-unavailable", "audit-unavailable", 503, -31030, Internal, true, false,
         "the call cannot be recorded, so it is not made", "look at the disk and the permissions of the store";
