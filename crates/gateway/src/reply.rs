@@ -122,7 +122,8 @@ impl ReplyStream {
         if Object::parse(result).is_err() {
             return Err(Refusal::new(Reason::UpstreamProtocol));
         }
-        if era == Era::Legacy && era::asks_for_input(result).map_err(broken)? {
+        // No client capability was declared to the server, so that it may not ask for any input.
+        if era::asks_for_input(result).map_err(broken)? {
             return Err(Refusal::new(Reason::NotBridged));
         }
         let cleaned = receipt::clean(result).map_err(broken)?;
