@@ -3,6 +3,7 @@
 //! The order is the profile's order of servers and each server's own order, so that it is the same
 //! every time. Every item passes the same pin and the same policies as a call to it.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -145,21 +146,25 @@ fn render(
 ) -> Result<String, Refusal> {
     let profile = admitted.routed().profile();
     let mut json = format!("{{\"{}\":[", kind.member());
-    for (at, definition) in page.iter().enumerate() {
-        if at > 0 {
-            json.push(',');
-        }
+    let mut first = true;
+    for definition in page {
         let named = match definition.kind {
-            Kind::Tool | Kind::Prompt if profile.prefixed => rename(
+            Kind::Tool | Kind::Prompt if profile.prefixed => Cow::Owned(rename(
                 definition,
                 &profile.expose(&definition.server, &definition.name),
-            )?,
-            _ => definition.text.clone(),
+            )?),
+            _ => Cow::Borrowed(definition.text.as_str()),
         };
         // Approved text is what a reviewer saw; the sanitiser still takes out what a mode that
-        // trusts the first sight, or a reviewer who allowed it, let through.
-        let judged =
-            shield::screen_reply(snapshot.shield(), &named).map_err(|(refusal, _)| refusal)?;
+        // trusts the first sight, or a reviewer who allowed it, let through. What it blocks is
+        // left out, and leaves the rest of the list alone.
+        let Ok(judged) = shield::screen_reply(snapshot.shield(), &named) else {
+            tracing::warn!(server = %definition.server, name = definition.name, "a definition is blocked by a content rule and left out");
+            continue;
+        };
+        if !std::mem::take(&mut first) {
+            json.push(',');
+        }
         json.push_str(&judged.text);
     }
     json.push(']');

@@ -12,6 +12,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use portcullis_mcp::message::{self, Kind, Message};
+use portcullis_mcp::meta;
 use portcullis_mcp::method::Method;
 use portcullis_mcp::version::Era;
 use portcullis_shield::Verdict;
@@ -401,10 +402,23 @@ fn note(message: &Message, entry: &mut Entry, asked: &mut Asked) {
     };
     // An unknown method name is the client's own text: it is cut to a length that suits a record.
     let method: String = method.chars().take(64).collect();
+    let trace = message.params().and_then(traceparent);
     entry.describe(|opened| {
+        opened.trace = trace;
         opened.method = method;
         opened.rpc_id = asked.id.clone();
     });
+}
+
+/// The caller's trace context (W3C Trace Context, MCP SEP-414), if it is well-formed.
+fn traceparent(params: &str) -> Option<String> {
+    let raw = meta::member(params, "traceparent")?;
+    let text = portcullis_mcp::json::as_string(raw)?;
+    let plain = text.len() == 55
+        && text
+            .bytes()
+            .all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+    plain.then(|| text.into_owned())
 }
 
 fn open_entry(gateway: &Gateway, snapshot: &Snapshot, facts: &Facts) -> Entry {
