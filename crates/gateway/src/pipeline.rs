@@ -412,6 +412,10 @@ fn note(message: &Message, entry: &mut Entry, asked: &mut Asked) {
 
 /// The caller's trace context (W3C Trace Context, MCP SEP-414), if it is well-formed.
 fn traceparent(params: &str) -> Option<String> {
+    // Most messages carry none; looking for the word is cheaper than reading the params again.
+    if !params.contains("\"traceparent\"") {
+        return None;
+    }
     let raw = meta::member(params, "traceparent")?;
     let text = portcullis_mcp::json::as_string(raw)?;
     let plain = text.len() == 55
