@@ -1,5 +1,6 @@
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use portcullis_mcp::json::Limits;
 use portcullis_mcp::{Kind, Method};
 use portcullis_upstream::{Request, UpstreamError};
@@ -74,11 +75,13 @@ async fn notifications_of_the_request_come_first_and_foreign_ones_do_not_come() 
 #[tokio::test]
 async fn log_messages_reach_nobody_when_several_callers_wait() {
     let (_upstream, connection) = connect(child(&["legacy"])).await;
-    let _waiting = begin(&connection, "hang", json!({})).await.unwrap();
+    let mut waiting = begin(&connection, "hang", json!({})).await.unwrap();
     let mut exchange = begin(&connection, "progress", json!({})).await.unwrap();
     while let Some(message) = exchange.next().await {
         assert_ne!(message.unwrap().method(), Some(Method::LogMessage));
     }
+    assert!(waiting.next().now_or_never().is_none());
+    assert_eq!(connection.discards().notifications, 3);
 }
 
 #[tokio::test]
