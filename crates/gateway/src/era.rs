@@ -1,9 +1,7 @@
 //! What differs between the eras in the results that go to a host.
 
-use std::borrow::Cow;
-
 use portcullis_mcp::error::WireError;
-use portcullis_mcp::json::{Object, Span, Splice, quote};
+use portcullis_mcp::json::{Object, Span, Splice};
 use portcullis_mcp::method::Method;
 use portcullis_mcp::version::Era;
 
@@ -29,45 +27,47 @@ fn is_cacheable(method: Method) -> bool {
 }
 
 /// Whether a result asks the client for input instead of answering (2026-07-28, multi round trip).
-pub(crate) fn asks_for_input(result: &str) -> Result<bool, WireError> {
-    let object = Object::parse(result)?;
-    Ok(object
+pub(crate) fn asks_for_input(result: &Object<'_>) -> Result<bool, WireError> {
+    Ok(result
         .string("resultType")?
         .is_some_and(|kind| kind != "complete"))
 }
 
-/// Gives a server's result the members that the client's era wants, and takes away the others.
+/// Gives a result the members that the client's era wants, and takes away the others.
 ///
 /// What we pass on depends on who asks, so that a cacheable result is `private`, whatever the
 /// server said: a shared cache must not serve it to somebody else.
-pub(crate) fn fit(result: &str, method: Method, era: Era) -> Result<Cow<'_, str>, WireError> {
-    let object = Object::parse(result)?;
+pub(crate) fn fit<'a>(
+    result: &Object<'a>,
+    splice: &mut Splice<'a>,
+    method: Method,
+    era: Era,
+) -> Result<(), WireError> {
     let whole = Span {
         start: 0,
-        end: result.len(),
+        end: result.text().len(),
     };
-    let mut splice = Splice::new(result);
     match era {
         Era::Modern => {
-            if object.get("resultType").is_none() {
-                splice.set_member(whole, "resultType", quote("complete"))?;
+            if result.get("resultType").is_none() {
+                splice.set_member(whole, "resultType", "\"complete\"")?;
             }
             if is_cacheable(method) {
-                if object.get("ttlMs").is_none() {
+                if result.get("ttlMs").is_none() {
                     splice.set_member(whole, "ttlMs", "0")?;
                 }
-                splice.set_member(whole, "cacheScope", quote("private"))?;
+                splice.set_member(whole, "cacheScope", "\"private\"")?;
             }
         }
         Era::Legacy => {
             for member in ["resultType", "ttlMs", "cacheScope"] {
-                if object.get(member).is_some() {
+                if result.get(member).is_some() {
                     splice.remove_member(whole, member)?;
                 }
             }
         }
     }
-    Ok(splice.finish())
+    Ok(())
 }
 
 #[cfg(test)]

@@ -8,9 +8,12 @@
 //! Each arrow is a function that takes the proof on its left and is alone in making the one on its
 //! right.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
 
+use portcullis_mcp::error::WireError;
+use portcullis_mcp::json::{Object, Splice};
 use portcullis_mcp::message::{self, Kind, Message};
 use portcullis_mcp::meta;
 use portcullis_mcp::method::Method;
@@ -281,8 +284,6 @@ async fn answer(
             None => return Err(Refusal::new(Reason::MethodUnknown)),
         },
     };
-    let broken = |cause| Refusal::new(Reason::Internal).because(cause);
-    let fitted = era::fit(&result, method, protocol.era()).map_err(broken)?;
     let receipt = Receipt {
         entry: entry.id(),
         server: None,
@@ -292,8 +293,8 @@ async fn answer(
         findings: &[],
     };
     let shown = snapshot.config().controls.receipts && method.list_kind().is_some();
-    let result =
-        receipt::attach(&fitted, protocol.era(), shown.then_some(&receipt)).map_err(broken)?;
+    let result = fit(&result, method, protocol.era(), shown.then_some(&receipt))
+        .map_err(|cause| Refusal::new(Reason::Internal).because(cause))?;
     let body = message::response(message.id().unwrap_or("null"), &result);
     entry.step("answer");
     entry.finish(Outcome::Ok, &result);
@@ -303,6 +304,20 @@ async fn answer(
         session,
         agreed,
     })
+}
+
+/// A result of our own in the form of the client's era, with its receipt.
+fn fit<'a>(
+    result: &'a str,
+    method: Method,
+    era: Era,
+    receipt: Option<&Receipt<'_>>,
+) -> Result<Cow<'a, str>, WireError> {
+    let object = Object::parse(result)?;
+    let mut splice = Splice::new(result);
+    era::fit(&object, &mut splice, method, era)?;
+    receipt::write(&object, &mut splice, era, receipt)?;
+    Ok(splice.finish())
 }
 
 fn new_session(gateway: &Gateway, admitted: &Admitted) -> Result<String, Refusal> {

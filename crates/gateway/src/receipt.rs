@@ -3,11 +3,9 @@
 //! Alterations are visible. The key lies under a prefix of our own, which is taken out of
 //! everything that a server sends, so that no server can write a receipt.
 
-use std::borrow::Cow;
-
 use portcullis_mcp::error::WireError;
-use portcullis_mcp::json::quote;
-use portcullis_mcp::meta::{self, RECEIPT_PREFIX};
+use portcullis_mcp::json::{Member, Object, Span, Splice, quote};
+use portcullis_mcp::meta::RECEIPT_PREFIX;
 use portcullis_mcp::version::Era;
 use portcullis_shield::{Finding, Verdict};
 
@@ -35,32 +33,57 @@ pub(crate) fn server_info() -> String {
     )
 }
 
-/// Takes out what only the gateway may say.
-pub(crate) fn clean(result: &str) -> Result<Cow<'_, str>, WireError> {
-    meta::strip(result, |key| {
-        key.starts_with(RECEIPT_PREFIX) || key == SERVER_INFO
-    })
-}
-
-/// Writes the receipt into a result that [`clean`] has seen.
-pub(crate) fn attach<'a>(
-    result: &'a str,
+/// Rewrites the `_meta` of a result: what only the gateway may say is taken out, whoever wrote it,
+/// and then said by the gateway.
+pub(crate) fn write<'a>(
+    result: &Object<'a>,
+    splice: &mut Splice<'a>,
     era: Era,
     receipt: Option<&Receipt<'_>>,
-) -> Result<Cow<'a, str>, WireError> {
-    let info = server_info();
-    let text = receipt.map(Receipt::to_json);
-    let mut entries: Vec<(&str, &str)> = Vec::with_capacity(2);
+) -> Result<(), WireError> {
+    let mut said: Vec<(&str, String)> = Vec::with_capacity(2);
     if era == Era::Modern {
-        entries.push((SERVER_INFO, &info));
+        said.push((SERVER_INFO, server_info()));
     }
-    if let Some(text) = &text {
-        entries.push((KEY, text));
+    said.extend(receipt.map(|receipt| (KEY, receipt.to_json())));
+    let whole = Span {
+        start: 0,
+        end: result.text().len(),
+    };
+    let Some(meta) = result.get("_meta") else {
+        if !said.is_empty() {
+            splice.set_member(whole, "_meta", object(&said))?;
+        }
+        return Ok(());
+    };
+    let members = Object::parse(meta.value)?;
+    let kept = |member: &&Member<'_>| {
+        !member.key.starts_with(RECEIPT_PREFIX) && member.key != SERVER_INFO
+    };
+    if said.is_empty() && members.members().iter().all(|member| kept(&member)) {
+        return Ok(());
     }
-    if entries.is_empty() {
-        return Ok(Cow::Borrowed(result));
+    let mut rewritten = Splice::new(meta.value);
+    let inside = Span {
+        start: 0,
+        end: meta.value.len(),
+    };
+    for member in members.members().iter().filter(|member| !kept(member)) {
+        rewritten.remove_member(inside, &member.key)?;
     }
-    meta::set(result, &entries)
+    for (key, value) in said {
+        rewritten.set_member(inside, key, value)?;
+    }
+    splice.replace(meta.value_span, rewritten.finish().into_owned());
+    Ok(())
+}
+
+fn object(members: &[(&str, String)]) -> String {
+    let members: Vec<String> = members
+        .iter()
+        .map(|(key, value)| format!("{}:{value}", quote(key)))
+        .collect();
+    format!("{{{}}}", members.join(","))
 }
 
 impl Receipt<'_> {

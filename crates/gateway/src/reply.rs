@@ -4,6 +4,7 @@
 //! messages are screened alike. The audit entry closes with the last message, or when the stream
 //! is dropped.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use portcullis_mcp::codes;
@@ -117,30 +118,24 @@ impl ReplyStream {
 
     fn result(&mut self, result: &str) -> Result<Outgoing, Refusal> {
         self.entry.step("upstream");
-        let call = self.call();
-        let (method, era) = (call.target().method, call.admitted().protocol().era());
-        if Object::parse(result).is_err() {
-            return Err(Refusal::new(Reason::UpstreamProtocol));
-        }
+        let judged = self.judge(result)?;
+        let object = Object::parse(&judged.text).map_err(|cause| broken(cause.into()))?;
         // No client capability was declared to the server, so that it may not ask for any input.
-        if era::asks_for_input(result).map_err(broken)? {
+        if era::asks_for_input(&object).map_err(broken)? {
             return Err(Refusal::new(Reason::NotBridged));
         }
-        let cleaned = receipt::clean(result).map_err(broken)?;
-        let judged = self.judge(&cleaned)?;
-        let failed = is_error(&judged.text);
-        let fitted = era::fit(&judged.text, method, era).map_err(broken)?;
-        let text = self.with_receipt(&fitted, era, &judged)?;
+        let failed = object
+            .get("isError")
+            .is_some_and(|member| member.value == "true");
+        let text = self.fit(&object, &judged)?;
         let answer = message::response(self.id(), &text);
         self.entry.step("reply");
-        self.entry.finish(
-            if failed {
-                Outcome::ToolError
-            } else {
-                Outcome::Ok
-            },
-            &text,
-        );
+        let outcome = if failed {
+            Outcome::ToolError
+        } else {
+            Outcome::Ok
+        };
+        self.entry.finish(outcome, &text);
         self.done = true;
         Ok(Outgoing::Answer(answer))
     }
@@ -180,7 +175,12 @@ impl ReplyStream {
         }
     }
 
-    fn with_receipt(&self, result: &str, era: Era, judged: &Judged) -> Result<String, Refusal> {
+    /// The result in the form of the client's era, with its receipt: one rewrite of one reading.
+    fn fit<'a>(&self, result: &Object<'a>, judged: &Judged) -> Result<Cow<'a, str>, Refusal> {
+        let (method, era) = (
+            self.call().target().method,
+            self.call().admitted().protocol().era(),
+        );
         let screened = &self.reply.screened;
         let definition = self.call().definition();
         let findings: Vec<Finding> = screened
@@ -197,10 +197,11 @@ impl ReplyStream {
             verdict: screened.verdict().max(judged.verdict),
             findings: &findings,
         };
-        let receipt = self.snapshot.config().controls.receipts.then_some(&receipt);
-        Ok(receipt::attach(result, era, receipt)
-            .map_err(broken)?
-            .into_owned())
+        let shown = self.snapshot.config().controls.receipts;
+        let mut splice = Splice::new(result.text());
+        era::fit(result, &mut splice, method, era).map_err(broken)?;
+        receipt::write(result, &mut splice, era, shown.then_some(&receipt)).map_err(broken)?;
+        Ok(splice.finish())
     }
 
     fn refuse(&mut self, refusal: Refusal) -> Outgoing {
@@ -255,14 +256,6 @@ fn with_token(params: &str, token: &str) -> Result<String, WireError> {
 /// Legacy servers log as they were told by `logging/setLevel`; modern ones only on request.
 fn wants_log(era: Era, level: Option<&str>) -> bool {
     era == Era::Legacy || level.is_some()
-}
-
-fn is_error(result: &str) -> bool {
-    Object::parse(result).is_ok_and(|object| {
-        object
-            .get("isError")
-            .is_some_and(|member| member.value == "true")
-    })
 }
 
 /// "Resource not found" has a code of its own in the legacy era only.
