@@ -91,3 +91,8 @@ pub(crate) fn progress(steps: usize, doing: &'static str) -> indicatif::Progress
     bar.enable_steady_tick(std::time::Duration::from_millis(100));
     bar
 }
+
+/// Whether a person looks at standard output.
+pub(crate) fn is_interactive() -> bool {
+    std::io::stdout().is_terminal()
+}
