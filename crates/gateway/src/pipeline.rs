@@ -113,6 +113,7 @@ pub(crate) async fn end_session(gateway: &Gateway, arrival: Arrival) -> Answer {
         let caller = snapshot.authenticator().authenticate(arrival)?;
         entry.principal(caller.principal());
         let routed = snapshot.profiles().route(caller)?;
+        entry.describe(|opened| opened.profile = Some(routed.profile().name.clone()));
         let id = routed
             .facts()
             .headers
@@ -124,6 +125,8 @@ pub(crate) async fn end_session(gateway: &Gateway, arrival: Arrival) -> Answer {
             gateway
                 .sessions()
                 .open_id(id, routed.principal(), &routed.profile().name, bound)?;
+        let version = session.version();
+        entry.protocol(version.as_str(), version.era(), None);
         gateway
             .sessions()
             .end(&session)
