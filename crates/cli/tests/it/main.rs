@@ -1,0 +1,15 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "tests"
+)]
+#![cfg(unix)]
+
+mod binary;
+mod interop;
+mod place;
