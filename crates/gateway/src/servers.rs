@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use portcullis_config::{self as config, Isolation};
-use portcullis_upstream::{Connection, HttpClient, Upstream};
+use portcullis_upstream::{Connection, HttpClient, Upstream, UpstreamError};
 
 use crate::authn::Principal;
 use crate::clock;
@@ -17,6 +18,9 @@ use crate::registry::{Catalogue, Registry, Rules, Source};
 use crate::snapshot::Snapshot;
 use crate::upstream::refused;
 use crate::vault;
+
+/// How long a call waits for a server that is about to be started again.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct LeaseKey {
@@ -48,10 +52,23 @@ impl Lease {
     }
 
     /// A live connection, started or started again if need be.
+    ///
+    /// A server that just died is not started again at once. A caller waits out a short pause
+    /// rather than being told to come back.
     pub(crate) async fn connection(&self) -> Result<Arc<Connection>, Refusal> {
         self.last_used
             .store(clock::unix_seconds(), Ordering::Relaxed);
-        self.upstream.connection().await.map_err(refused)
+        let mut waited = Duration::ZERO;
+        loop {
+            match self.upstream.connection().await {
+                Err(UpstreamError::BackingOff { retry_in }) if waited + retry_in <= PATIENCE => {
+                    tokio::time::sleep(retry_in).await;
+                    // A pause of no length must not make a loop of no end.
+                    waited += retry_in.max(Duration::from_millis(1));
+                }
+                connected => return connected.map_err(refused),
+            }
+        }
     }
 }
 
