@@ -273,7 +273,7 @@ async fn canary_legacy() {
     .await;
     assert_eq!(
         tools(&mut canary).await,
-        ["changing", "echo", "hidden", "slow"]
+        ["changing", "echo", "forged", "hidden", "slow"]
     );
     assert_eq!(
         call(&mut canary, "echo", json!({"text": "é\u{202e}\""}))
@@ -371,7 +371,7 @@ async fn canary_modern() {
         (&listed["result"]["ttlMs"], &listed["result"]["cacheScope"]),
         (&json!(0), &json!("private"))
     );
-    assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 4);
+    assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 5);
     assert_eq!(
         ask("tools/list", "2099-01-01", 3).await["error"]["code"],
         -32022
