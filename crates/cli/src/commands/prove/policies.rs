@@ -1,0 +1,169 @@
+//! The canary's policies, and what the user's policies say about the canary.
+//!
+//! Temporary policies permit exactly what the probes need. They stand beside the user's. Where the
+//! user's policies would refuse the canary all the same, that is no fault: it is said, and the
+//! probes run under the temporary policies alone.
+
+use std::path::Path;
+
+use portcullis_gateway::Loaded;
+use portcullis_policy::{Action, Context, Decision, Denial, Policies, Principal, PrincipalKind, Query, Source, Target};
+
+use super::scene::{PERMITTED, Scene, UNPERMITTED, WEATHER};
+use crate::exit::Failure;
+
+/// Which policies the probes run under.
+pub(super) struct Ruling {
+    /// The policies of every stage.
+    pub(super) stages: Vec<Source>,
+    /// The user's policies with the canary's, if these together refuse the canary.
+    pub(super) refusing: Option<Refusing>,
+    /// Policies of the user that permit even what no temporary policy permits. Another temporary
+    /// policy forbids it then.
+    pub(super) permit_all: Vec<String>,
+}
+
+/// Policies under which the canary cannot be called.
+pub(super) struct Refusing {
+    pub(super) sources: Vec<Source>,
+    /// The policies that refuse it.
+    pub(super) by: Vec<String>,
+}
+
+impl Ruling {
+    /// Reads the user's policies again and asks them about the canary.
+    pub(super) fn new(loaded: &Loaded, scene: &Scene) -> Result<Self, Failure> {
+        let theirs = sources(loaded)?;
+        let joined = |more: Vec<Source>| -> Vec<Source> { theirs.iter().cloned().chain(more).collect() };
+        let own = vec![permits(scene)];
+        let together = compile(&joined(own.clone()))?;
+        if let Some(by) = refused_by(&together, scene) {
+            return Ok(Self { stages: own.clone(), refusing: Some(Refusing { sources: joined(own), by }), permit_all: Vec::new() });
+        }
+        match ask(&together, scene, workload(&scene.first.name), Action::ToolsCall, &tool(scene, UNPERMITTED)) {
+            Decision::Permit { policies } => {
+                let stages = joined(vec![permits(scene), forbid(scene)]);
+                compile(&stages)?;
+                Ok(Self { stages, refusing: None, permit_all: policies })
+            }
+            Decision::Deny(_) => Ok(Self { stages: joined(own), refusing: None, permit_all: Vec::new() }),
+        }
+    }
+}
+
+/// The policy files that the configuration was loaded with, as they are now.
+fn sources(loaded: &Loaded) -> Result<Vec<Source>, Failure> {
+    // The first source is the configuration file; folders stand among the others.
+    let files = loaded.sources.iter().skip(1).filter(|path| path.is_file());
+    files
+        .map(|path| {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Failure::because(format!("{} cannot be read", path.display()), &error))?;
+            Ok(Source { name: name(path, &loaded.base), text })
+        })
+        .collect()
+}
+
+fn name(path: &Path, base: &Path) -> String {
+    path.strip_prefix(base).unwrap_or(path).display().to_string()
+}
+
+fn compile(sources: &[Source]) -> Result<Policies, Failure> {
+    Policies::load(sources).map_err(|problems| {
+        let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Failure::new(format!("the policies cannot be used with the canary's: {}", texts.join("; ")))
+    })
+}
+
+/// What is permitted for the time of the run. The anonymous user is there for the stage without
+/// authentication; no other stage knows one.
+fn permits(scene: &Scene) -> Source {
+    let principals = [
+        format!("Workload::\"{}\"", scene.first.name),
+        format!("Workload::\"{}\"", scene.second.name),
+        "User::\"anonymous\"".to_owned(),
+    ];
+    let tools: Vec<String> = PERMITTED
+        .iter()
+        .map(|name| format!("Tool::\"{}/{name}\"", scene.canary))
+        .chain([format!("Tool::\"{}/{WEATHER}\"", scene.web)])
+        .collect();
+    let mut text = String::new();
+    for (at, principal) in principals.iter().enumerate() {
+        for (kind, profile) in [("canary", &scene.canary), ("web", &scene.web)] {
+            text.push_str(&format!(
+                "@id(\"prove-connect-{kind}-{at}\")\npermit (principal == {principal}, action == Action::\"connect\", resource == Profile::\"{profile}\");\n"
+            ));
+        }
+        text.push_str(&format!(
+            "@id(\"prove-call-{at}\")\npermit (principal == {principal}, action == Action::\"tools/call\", resource) when {{ [{}].contains(resource) }};\n",
+            tools.join(", ")
+        ));
+    }
+    Source { name: format!("{}.cedar", scene.canary), text }
+}
+
+fn forbid(scene: &Scene) -> Source {
+    Source {
+        name: format!("{}-forbid.cedar", scene.canary),
+        text: format!(
+            "@id(\"prove-forbid\")\nforbid (principal, action == Action::\"tools/call\", resource == Tool::\"{}/{UNPERMITTED}\");\n",
+            scene.canary
+        ),
+    }
+}
+
+/// What a query is about: a profile, or a tool of a server.
+struct About {
+    server: String,
+    tool: Option<&'static str>,
+}
+
+fn tool(scene: &Scene, name: &'static str) -> About {
+    About { server: scene.canary.clone(), tool: Some(name) }
+}
+
+/// The policies that stand in the canary's way, if any do. Empty when a query fits no schema.
+fn refused_by(policies: &Policies, scene: &Scene) -> Option<Vec<String>> {
+    let anonymous = Principal { kind: PrincipalKind::User, id: "anonymous", groups: &[], roles: &[], authentication: "none" };
+    let mut questions = vec![
+        (Action::Connect, About { server: scene.canary.clone(), tool: None }),
+        (Action::Connect, About { server: scene.web.clone(), tool: None }),
+        (Action::ToolsCall, About { server: scene.web.clone(), tool: Some(WEATHER) }),
+    ];
+    questions.extend(PERMITTED.iter().map(|name| (Action::ToolsCall, tool(scene, name))));
+    for principal in [workload(&scene.first.name), workload(&scene.second.name), anonymous] {
+        for (action, about) in &questions {
+            if let Decision::Deny(denial) = ask(policies, scene, principal, *action, about) {
+                return Some(match denial {
+                    Denial::NoPermit => Vec::new(),
+                    Denial::Forbidden { policies } | Denial::Error { policies } => policies,
+                });
+            }
+        }
+    }
+    None
+}
+
+fn workload(name: &str) -> Principal<'_> {
+    Principal { kind: PrincipalKind::Workload, id: name, groups: &[], roles: &[], authentication: "api-key" }
+}
+
+/// Asks in both eras; the first denial counts.
+fn ask(policies: &Policies, scene: &Scene, principal: Principal<'_>, action: Action, about: &About) -> Decision {
+    let in_era = |era| {
+        let resource = match about.tool {
+            Some(name) => Target::Tool { server: &about.server, name },
+            None => Target::Profile(&about.server),
+        };
+        let profile = if about.server == scene.web { &scene.web } else { &scene.canary };
+        policies.authorize(&Query { principal, action, resource, context: Context { profile, era, transport: "http" } })
+    };
+    match in_era("modern") {
+        Decision::Permit { policies } => match in_era("legacy") {
+            Decision::Permit { .. } => Decision::Permit { policies },
+            denied => denied,
+        },
+        denied => denied,
+    }
+}

@@ -1,0 +1,175 @@
+//! A stage: one gateway on a temporary store and a port of its own, with the canary behind it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use portcullis_config::Controls;
+use portcullis_gateway::gateway::Stores;
+use portcullis_gateway::{Gateway, Loaded, listener};
+use portcullis_store::{AuditEntry, AuditFilter, AuditStore, DefinitionRecord, Observation, RegistryStore, Sqlite, State};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::client::{Client, Post, Reply};
+use super::scene::{RECORD, STATE, Scene};
+use super::witness::Witness;
+use crate::exit::Failure;
+use crate::setup;
+
+/// How long a decision may take to come into force. The gateway looks twice a second.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running gateway with two clients and all that can be observed behind it.
+pub(super) struct Stage {
+    pub(super) first: Client,
+    pub(super) second: Client,
+    /// The first caller at the server that is reached over HTTP.
+    pub(super) web: Client,
+    /// The first caller's name.
+    pub(super) caller: String,
+    pub(super) controls: Controls,
+    pub(super) witness: Arc<Witness>,
+    canary: String,
+    store: Sqlite,
+    folder: PathBuf,
+    gateway: Arc<Gateway>,
+    stop: oneshot::Sender<()>,
+    listening: JoinHandle<()>,
+    asked: AtomicUsize,
+}
+
+impl Stage {
+    /// Opens a gateway. `approved` is put on record before it looks at the canary.
+    pub(super) async fn open(scene: &Scene, loaded: Loaded, approved: &[Observation]) -> Result<Self, Failure> {
+        let folder = loaded.base.clone();
+        let controls = loaded.config.controls.clone();
+        let store = setup::open_store(&folder.join("prove.db")).await?;
+        if !approved.is_empty() {
+            store.observe(approved, 0).await.map_err(|error| Failure::because("the temporary registry cannot be written", &error))?;
+        }
+        let witness = Arc::new(Witness::new(store.clone()));
+        let stores = Stores { audit: Arc::clone(&witness) as Arc<dyn AuditStore>, ..Stores::from(store.clone()) };
+        let gateway = Gateway::open(loaded, stores).await.map_err(|error| Failure::because("the gateway cannot start", &error))?;
+        let socket = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .map_err(|error| Failure::because("no loopback port can be bound", &error))?;
+        let address = socket.local_addr().map_err(|error| Failure::because("the loopback port has no address", &error))?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let listening = tokio::spawn(listener::serve(Arc::clone(&gateway), socket, async move {
+            // A stage that is dropped stops as well.
+            let _stopped = stopped.await;
+        }));
+        let path = Scene::path(&scene.canary);
+        Ok(Self {
+            first: Client::new(address, &path, &scene.first.key),
+            second: Client::new(address, &path, &scene.second.key),
+            web: Client::new(address, &Scene::path(&scene.web), &scene.first.key),
+            caller: scene.first.name.clone(),
+            controls,
+            witness,
+            canary: scene.canary.clone(),
+            store,
+            folder,
+            gateway,
+            stop,
+            listening,
+            asked: AtomicUsize::new(0),
+        })
+    }
+
+    /// Ends the gateway and its servers.
+    pub(super) async fn close(self) {
+        // The listener may have ended by itself.
+        let _ended = self.stop.send(());
+        drop((self.first, self.second, self.web));
+        let _ended = self.listening.await;
+        self.gateway.shutdown().await;
+        self.store.close().await;
+    }
+
+    /// Looks at a server as the operator does, so that its definitions are on record.
+    pub(super) async fn inspect(&self, server: &str) -> Result<(), Failure> {
+        let looked = self.gateway.inspect(server).await;
+        looked.map(|_| ()).map_err(|refusal| Failure::new(format!("the canary cannot be used: {}", setup::explain(&refusal))))
+    }
+
+    /// Approves everything on record and waits until that is in force.
+    pub(super) async fn approve(&self) -> Result<(), Failure> {
+        let failed = |error| Failure::because("the temporary registry cannot be written", &error);
+        for record in self.store.load().await.map_err(failed)? {
+            if record.state != State::Approved {
+                self.store.decide(&record.key, &record.hash, State::Approved, "portcullis prove", 0, None).await.map_err(failed)?;
+            }
+        }
+        let started = Instant::now();
+        while !self.tools().await?.contains(&"echo".to_owned()) && started.elapsed() < PATIENCE {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    /// What is approved here, ready to be put on record elsewhere.
+    pub(super) async fn approved(&self) -> Result<Vec<Observation>, Failure> {
+        let records = self.store.load().await.map_err(|error| Failure::because("the temporary registry cannot be read", &error))?;
+        let approved = records.into_iter().filter(|record| record.state == State::Approved);
+        let observation = |DefinitionRecord { key, hash, text, state, findings, .. }| Observation { key, hash, text, state, findings };
+        Ok(approved.map(observation).collect())
+    }
+
+    /// A text that nothing else in this run holds.
+    pub(super) fn fresh(&self) -> String {
+        format!("prove-{}", self.asked.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A call of a tool, in the modern era.
+    pub(super) fn tool(&self, name: &str, arguments: Value) -> Post {
+        Post::modern(&self.fresh(), "tools/call", json!({"name": name, "arguments": arguments}))
+    }
+
+    /// The tools that the first caller sees.
+    pub(super) async fn tools(&self) -> Result<Vec<String>, Failure> {
+        let listed = self.ask(&self.first, Post::modern(&self.fresh(), "tools/list", json!({}))).await?;
+        Ok(listed.tools().into_iter().map(str::to_owned).collect())
+    }
+
+    /// Sends a message.
+    pub(super) async fn ask(&self, client: &Client, post: Post) -> Result<Reply, Failure> {
+        client.send(post).await.map_err(|error| Failure::because("a probe got no answer", &error))
+    }
+
+    /// Whether the canary received this text.
+    pub(super) fn reached(&self, text: &str) -> bool {
+        // No file means that nothing has arrived.
+        std::fs::read_to_string(self.folder.join(RECORD)).is_ok_and(|record| record.contains(&format!("{text}\"")))
+    }
+
+    /// Everything that the canary received.
+    pub(super) fn record(&self) -> String {
+        std::fs::read_to_string(self.folder.join(RECORD)).unwrap_or_default()
+    }
+
+    /// Makes the canary change the definition of the tool `changing`.
+    pub(super) fn change_definition(&self) -> Result<(), Failure> {
+        std::fs::write(self.folder.join(STATE), "changed").map_err(|error| Failure::because("the canary cannot be told to change", &error))
+    }
+
+    /// Every entry of the trail so far.
+    pub(super) async fn trail(&self) -> Result<Vec<AuditEntry>, Failure> {
+        self.gateway.flush().await;
+        let filter = AuditFilter { limit: 1_000_000, ..AuditFilter::default() };
+        self.store.entries(&filter).await.map_err(|error| Failure::because("the temporary trail cannot be read", &error))
+    }
+
+    /// How many messages this stage was sent.
+    pub(super) fn sent(&self) -> usize {
+        self.first.sent() + self.second.sent() + self.web.sent()
+    }
+
+    /// The canary's name as a server.
+    pub(super) fn canary(&self) -> &str {
+        &self.canary
+    }
+}
