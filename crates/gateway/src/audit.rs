@@ -20,6 +20,7 @@ use crate::clock;
 use crate::digest::sha256;
 use crate::refusal::{Reason, Refusal};
 
+use writer::NotTaken;
 pub(crate) use writer::Trail;
 
 /// How a message ended, as the trail records it.
@@ -64,6 +65,7 @@ impl<T> Recorded<T> {
 
 /// The open entry of one message.
 pub(crate) struct Entry {
+    id: String,
     trail: Trail,
     opened: Option<Opened>,
     closed: Closed,
@@ -86,11 +88,12 @@ impl Entry {
             ..Opened::default()
         };
         let closed = Closed {
-            entry: id,
+            entry: id.clone(),
             decision: "none".to_owned(),
             ..Closed::default()
         };
         Self {
+            id,
             trail,
             opened: Some(opened),
             closed,
@@ -103,7 +106,7 @@ impl Entry {
 
     /// The id a person can look up.
     pub(crate) fn id(&self) -> &str {
-        &self.closed.entry
+        &self.id
     }
 
     /// Notes facts that are known before the entry is written.
@@ -162,7 +165,7 @@ impl Entry {
     /// Puts the intent on disk and hands over the proof.
     ///
     /// `changes` says that the call may change the world: then this waits for the disk. Otherwise
-    /// the record goes with the next group commit.
+    /// the record goes with the next group commit, unless the store is known to fail.
     pub(crate) async fn intend<T>(
         &mut self,
         what: T,
@@ -170,15 +173,18 @@ impl Entry {
     ) -> Result<Recorded<T>, Refusal> {
         if let Some(opened) = self.opened.take() {
             let record = vec![AuditRecord::Opened(opened)];
-            if changes {
-                self.trail
-                    .durable(record)
-                    .await
-                    .map_err(|cause| Refusal::new(Reason::AuditUnavailable).because(cause))?;
+            let taken = if changes {
+                self.trail.durable(record).await
             } else {
-                self.trail
-                    .soon(record)
-                    .map_err(|cause| Refusal::new(Reason::AuditUnavailable).because(cause))?;
+                self.trail.accept(record)
+            };
+            if let Err(NotTaken { cause, records }) = taken {
+                // A beginning that the writer does not have goes to it together with the end.
+                self.opened = records.into_iter().find_map(|record| match record {
+                    AuditRecord::Opened(opened) => Some(opened),
+                    AuditRecord::Closed(_) => None,
+                });
+                return Err(Refusal::new(Reason::AuditUnavailable).because(cause));
             }
         }
         self.step("audit");

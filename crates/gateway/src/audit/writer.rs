@@ -41,6 +41,13 @@ pub(crate) enum TrailError {
     Ended,
 }
 
+/// Records that were not taken, and why. What the writer has already is not given back.
+#[derive(Debug)]
+pub(crate) struct NotTaken {
+    pub(crate) cause: TrailError,
+    pub(crate) records: Vec<AuditRecord>,
+}
+
 impl Trail {
     /// Starts the writer. The handle ends once every [`Trail`] is dropped and all is written.
     pub(crate) fn start(store: Arc<dyn AuditStore>) -> (Self, JoinHandle<()>) {
@@ -65,45 +72,75 @@ impl Trail {
         Self { shared: None }
     }
 
-    /// Queues records for the next commit.
+    /// Queues records for the next commit, whatever the state of the store: what ends must be
+    /// written some time.
     pub(crate) fn soon(&self, records: Vec<AuditRecord>) -> Result<(), TrailError> {
-        self.push(Job {
+        let taken = self.push(Job {
             records,
             done: None,
-        })
+        });
+        taken.map_err(|not_taken| not_taken.cause)
+    }
+
+    /// Queues records for the next commit, unless the store is failing or falls behind.
+    pub(crate) fn accept(&self, records: Vec<AuditRecord>) -> Result<(), NotTaken> {
+        match self.unable() {
+            Some(cause) => Err(NotTaken { cause, records }),
+            None => self.push(Job {
+                records,
+                done: None,
+            }),
+        }
     }
 
     /// Returns when the records are on disk.
-    pub(crate) async fn durable(&self, records: Vec<AuditRecord>) -> Result<(), TrailError> {
-        let Some(shared) = &self.shared else {
+    pub(crate) async fn durable(&self, records: Vec<AuditRecord>) -> Result<(), NotTaken> {
+        if self.shared.is_none() {
             return Ok(());
-        };
-        if shared.broken.load(Ordering::Acquire) {
-            return Err(TrailError::Failing);
+        }
+        if let Some(cause) = self.unable() {
+            return Err(NotTaken { cause, records });
         }
         let (done, waiting) = oneshot::channel();
         self.push(Job {
             records,
             done: Some(done),
         })?;
-        waiting.await.map_err(|_| TrailError::Failing)
+        waiting.await.map_err(|_| NotTaken {
+            cause: TrailError::Failing,
+            records: Vec::new(),
+        })
     }
 
     /// Returns when everything queued so far is on disk.
     pub(crate) async fn flush(&self) -> Result<(), TrailError> {
-        self.durable(Vec::new()).await
+        let flushed = self.durable(Vec::new()).await;
+        flushed.map_err(|not_taken| not_taken.cause)
     }
 
-    fn push(&self, job: Job) -> Result<(), TrailError> {
+    /// Why nothing that can still be refused should be taken now.
+    fn unable(&self) -> Option<TrailError> {
+        let shared = self.shared.as_ref()?;
+        if shared.broken.load(Ordering::Acquire) {
+            Some(TrailError::Failing)
+        } else if shared.waiting.load(Ordering::Acquire) > BACKLOG {
+            Some(TrailError::Backlog)
+        } else {
+            None
+        }
+    }
+
+    fn push(&self, job: Job) -> Result<(), NotTaken> {
         let Some(shared) = &self.shared else {
             return Ok(());
         };
-        let count = job.records.len();
-        if shared.waiting.fetch_add(count, Ordering::AcqRel) > BACKLOG && job.done.is_some() {
-            shared.waiting.fetch_sub(count, Ordering::AcqRel);
-            return Err(TrailError::Backlog);
-        }
-        shared.sender.send(job).map_err(|_| TrailError::Ended)
+        shared
+            .waiting
+            .fetch_add(job.records.len(), Ordering::AcqRel);
+        shared.sender.send(job).map_err(|unsent| NotTaken {
+            cause: TrailError::Ended,
+            records: unsent.0.records,
+        })
     }
 }
 
