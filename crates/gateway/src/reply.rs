@@ -63,7 +63,7 @@ impl ReplyStream {
             };
             let outgoing = match received {
                 Ok(message) => self.pass(&message),
-                Err(error) => Err(upstream::refused(error)),
+                Err(error) => Err(upstream::broken_off(error)),
             };
             match outgoing {
                 Ok(Some(outgoing)) => return Some(outgoing),
@@ -146,7 +146,8 @@ impl ReplyStream {
             return Err(Refusal::new(Reason::UpstreamProtocol));
         };
         let era = self.call().admitted().protocol().era();
-        let code = fit_code(error.code, self.call().target().method, era);
+        let from = self.call().connection().era();
+        let code = fit_code(error.code, self.call().target().method, from, era);
         let text = self.judge(&quote(&error.message))?.text;
         let text = portcullis_mcp::json::as_string(&text)
             .unwrap_or_default()
@@ -259,10 +260,12 @@ fn wants_log(era: Era, level: Option<&str>) -> bool {
 }
 
 /// "Resource not found" has a code of its own in the legacy era only.
-fn fit_code(code: i64, method: Method, era: Era) -> i64 {
-    match (code, method, era) {
-        (codes::RESOURCE_NOT_FOUND, _, Era::Modern) => codes::INVALID_PARAMS,
-        (codes::INVALID_PARAMS, Method::ResourcesRead, Era::Legacy) => codes::RESOURCE_NOT_FOUND,
+fn fit_code(code: i64, method: Method, from: Era, to: Era) -> i64 {
+    match (code, method, from, to) {
+        (codes::RESOURCE_NOT_FOUND, _, _, Era::Modern) => codes::INVALID_PARAMS,
+        (codes::INVALID_PARAMS, Method::ResourcesRead, Era::Modern, Era::Legacy) => {
+            codes::RESOURCE_NOT_FOUND
+        }
         _ => code,
     }
 }

@@ -32,11 +32,27 @@ pub(crate) async fn send(recorded: Recorded<Outbound>) -> Result<Reply, Refusal>
         progress: meta::progress_token(call.admitted().message().params()).is_some(),
         log_level: call.admitted().protocol().log_level.as_deref(),
     };
-    let exchange = call.connection().request(request).await.map_err(refused)?;
+    let exchange = call
+        .connection()
+        .request(request)
+        .await
+        .map_err(broken_off)?;
     Ok(Reply { exchange, screened })
 }
 
-/// What a failing server looks like to a host.
+/// What it looks like to a host when a server fails in the middle of a call.
+pub(crate) fn broken_off(error: UpstreamError) -> Refusal {
+    match error {
+        // The request may have arrived; whether the call took effect is unknown.
+        UpstreamError::Closed | UpstreamError::Unanswered => {
+            Refusal::new(Reason::UpstreamDied).because(error)
+        }
+        UpstreamError::ContentType => Refusal::new(Reason::UpstreamProtocol).because(error),
+        error => refused(error),
+    }
+}
+
+/// What a server that cannot be reached or asked looks like to a host.
 pub(crate) fn refused(error: UpstreamError) -> Refusal {
     let reason = match &error {
         UpstreamError::TimedOut { .. } => Reason::UpstreamTimeout,
