@@ -78,6 +78,17 @@ impl Authz {
         }
     }
 
+    /// Whether the caller may say how much the servers of its profile log.
+    pub(crate) fn set_level(&self, admitted: &Admitted) -> Result<Vec<String>, Denied> {
+        let target = Target::Profile(&admitted.routed().profile().name);
+        self.decide(
+            admitted.routed(),
+            admitted.protocol(),
+            Action::SetLevel,
+            target,
+        )
+    }
+
     /// Whether the caller may make this call.
     pub(crate) fn authorize(&self, call: Call) -> Result<Permitted<Call>, (Call, Denied)> {
         let admitted = call.admitted();

@@ -14,6 +14,7 @@ use portcullis_mcp::method::Method;
 use portcullis_mcp::params::{Params, view};
 use portcullis_mcp::result::ListKind;
 use portcullis_policy::Action;
+use portcullis_shield::Verdict;
 use serde::{Deserialize, Serialize};
 
 use crate::authz::{Authz, Permitted};
@@ -21,11 +22,13 @@ use crate::protocol::Admitted;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::{Definition, Freshness, Kind, Listing, Standing, policy_target};
 use crate::servers::{Lease, Leases};
-use crate::shield;
+use crate::shield::{self, Judged};
 use crate::snapshot::Snapshot;
 
 /// How many items one page holds.
 const PAGE: usize = 250;
+/// How many findings of one page are reported.
+const MAX_FINDINGS: usize = 256;
 
 /// Where the next page starts: after this item.
 #[derive(Serialize, Deserialize)]
@@ -38,14 +41,15 @@ struct Cursor {
     n: String,
 }
 
-/// One page of a list as a result object, without what only the era or a receipt adds.
+/// One page of a list as a result object, without what only the era or a receipt adds, and what the
+/// shield said about it.
 pub(crate) async fn list(
     kind: ListKind,
     permitted: &Permitted<Admitted>,
     leases: &Leases<'_>,
     authz: &Authz,
     snapshot: &Snapshot,
-) -> Result<String, Refusal> {
+) -> Result<Judged, Refusal> {
     let admitted = permitted.what();
     let method = admitted.message().method().unwrap_or(Method::ToolsList);
     let cursor = match view(method, admitted.message().params())? {
@@ -143,10 +147,12 @@ fn render(
     next: Option<&str>,
     admitted: &Admitted,
     snapshot: &Snapshot,
-) -> Result<String, Refusal> {
+) -> Result<Judged, Refusal> {
     let profile = admitted.routed().profile();
     let mut json = format!("{{\"{}\":[", kind.member());
     let mut first = true;
+    let mut verdict = Verdict::Allow;
+    let mut findings = Vec::new();
     for definition in page {
         let named = match definition.kind {
             Kind::Tool | Kind::Prompt if profile.prefixed => Cow::Owned(rename(
@@ -158,10 +164,17 @@ fn render(
         // Approved text is what a reviewer saw; the sanitiser still takes out what a mode that
         // trusts the first sight, or a reviewer who allowed it, let through. What it blocks is
         // left out, and leaves the rest of the list alone.
-        let Ok(judged) = shield::screen_reply(snapshot.shield(), &named) else {
-            tracing::warn!(server = %definition.server, name = definition.name, "a definition is blocked by a content rule and left out");
-            continue;
+        let judged = match shield::screen_reply(snapshot.shield(), &named) {
+            Ok(judged) => judged,
+            Err((_, found)) => {
+                tracing::warn!(server = %definition.server, name = definition.name, "a definition is blocked by a content rule and left out");
+                verdict = Verdict::Block;
+                findings.extend(found);
+                continue;
+            }
         };
+        verdict = verdict.max(judged.verdict);
+        findings.extend(judged.findings);
         if !std::mem::take(&mut first) {
             json.push(',');
         }
@@ -172,7 +185,12 @@ fn render(
         json.push_str(&format!(",\"nextCursor\":{}", quote(next)));
     }
     json.push('}');
-    Ok(json)
+    findings.truncate(MAX_FINDINGS);
+    Ok(Judged {
+        text: json,
+        verdict,
+        findings,
+    })
 }
 
 /// Only the name changes; every other byte is the server's.

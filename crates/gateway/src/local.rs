@@ -74,11 +74,12 @@ pub(crate) async fn set_level(
     leases: &Leases<'_>,
 ) -> Result<String, Refusal> {
     let admitted = permitted.what();
-    let Params::SetLevel { .. } = view(Method::LoggingSetLevel, admitted.message().params())?
+    let Params::SetLevel { level } = view(Method::LoggingSetLevel, admitted.message().params())?
     else {
         return Err(Refusal::new(Reason::InvalidParams));
     };
-    let params = admitted.message().params().unwrap_or("{}");
+    // Only the level goes on: it is one of eight words, and nothing else was judged.
+    let params = format!("{{\"level\":{}}}", quote(&level));
     for member in &admitted.routed().profile().members {
         let Ok(lease) = leases.lease(&member.server) else {
             continue;
@@ -91,7 +92,7 @@ pub(crate) async fn set_level(
         }
         let request = Request {
             method: Method::LoggingSetLevel,
-            params,
+            params: &params,
             name: None,
             progress: false,
             log_level: None,

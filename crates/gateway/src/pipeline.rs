@@ -31,6 +31,7 @@ use crate::refusal::{Reason, Refusal};
 use crate::registry::{self, Call};
 use crate::reply::{self, ReplyStream};
 use crate::servers::Leases;
+use crate::shield::Judged;
 use crate::snapshot::Snapshot;
 use crate::{era, lists, local, shield, upstream, vault};
 
@@ -271,14 +272,21 @@ async fn answer(
     let Some(method) = method else {
         return Err(Refusal::new(Reason::MethodUnknown));
     };
-    let (result, session) = match method {
+    let (judged, session) = match method {
         Method::Initialize => {
             let result = local::initialize(&connected, leases, snapshot).await?;
-            (result, Some(new_session(gateway, admitted)?))
+            (Judged::own(result), Some(new_session(gateway, admitted)?))
         }
-        Method::ServerDiscover => (local::discover(&connected, leases, snapshot).await?, None),
-        Method::Ping => ("{}".to_owned(), None),
-        Method::LoggingSetLevel => (local::set_level(&connected, leases).await?, None),
+        Method::ServerDiscover => {
+            let result = local::discover(&connected, leases, snapshot).await?;
+            (Judged::own(result), None)
+        }
+        Method::Ping => (Judged::own("{}".to_owned()), None),
+        Method::LoggingSetLevel => {
+            authorize_level(snapshot, admitted, entry)?;
+            let result = local::set_level(&connected, leases).await?;
+            (Judged::own(result), None)
+        }
         _ => match method.list_kind() {
             Some(kind) => (
                 lists::list(kind, &connected, leases, snapshot.authz(), snapshot).await?,
@@ -287,17 +295,25 @@ async fn answer(
             None => return Err(Refusal::new(Reason::MethodUnknown)),
         },
     };
+    if method.list_kind().is_some() {
+        entry.screened(judged.verdict, &judged.findings);
+    }
     let receipt = Receipt {
         entry: entry.id(),
         server: None,
         definition: None,
         policies: connected.policies(),
-        verdict: Verdict::Allow,
-        findings: &[],
+        verdict: judged.verdict,
+        findings: &judged.findings,
     };
     let shown = snapshot.config().controls.receipts && method.list_kind().is_some();
-    let result = fit(&result, method, protocol.era(), shown.then_some(&receipt))
-        .map_err(|cause| Refusal::new(Reason::Internal).because(cause))?;
+    let result = fit(
+        &judged.text,
+        method,
+        protocol.era(),
+        shown.then_some(&receipt),
+    )
+    .map_err(|cause| Refusal::new(Reason::Internal).because(cause))?;
     let body = message::response(message.id().unwrap_or("null"), &result);
     entry.step("answer");
     entry.finish(Outcome::Ok, &result);
@@ -346,6 +362,24 @@ fn connect(
         Err((_, denied)) => {
             entry.decision(false, &denied.policies, version);
             Err(Refusal::new(Reason::ProfileDenied))
+        }
+    }
+}
+
+fn authorize_level(
+    snapshot: &Snapshot,
+    admitted: &Admitted,
+    entry: &mut Entry,
+) -> Result<(), Refusal> {
+    let version = snapshot.authz().version();
+    match snapshot.authz().set_level(admitted) {
+        Ok(policies) => {
+            entry.decision(true, &policies, version);
+            Ok(())
+        }
+        Err(denied) => {
+            entry.decision(false, &denied.policies, version);
+            Err(Refusal::new(denied.reason))
         }
     }
 }

@@ -3,8 +3,10 @@
 //! Alterations are visible. The key lies under a prefix of our own, which is taken out of
 //! everything that a server sends, so that no server can write a receipt.
 
+use std::borrow::Cow;
+
 use portcullis_mcp::error::WireError;
-use portcullis_mcp::json::{Member, Object, Span, Splice, quote};
+use portcullis_mcp::json::{self, JsonKind, Member, Object, Span, Splice, quote};
 use portcullis_mcp::meta::RECEIPT_PREFIX;
 use portcullis_mcp::version::Era;
 use portcullis_shield::{Finding, Verdict};
@@ -57,9 +59,8 @@ pub(crate) fn write<'a>(
         return Ok(());
     };
     let members = Object::parse(meta.value)?;
-    let kept = |member: &&Member<'_>| {
-        !member.key.starts_with(RECEIPT_PREFIX) && member.key != SERVER_INFO
-    };
+    let kept =
+        |member: &&Member<'_>| !member.key.starts_with(RECEIPT_PREFIX) && member.key != SERVER_INFO;
     if said.is_empty() && members.members().iter().all(|member| kept(&member)) {
         return Ok(());
     }
@@ -75,6 +76,50 @@ pub(crate) fn write<'a>(
         rewritten.set_member(inside, key, value)?;
     }
     splice.replace(meta.value_span, rewritten.finish().into_owned());
+    Ok(())
+}
+
+/// Takes our own keys out of every `_meta` of a text that a server sent, however deep it stands:
+/// content blocks and definitions have one too.
+pub(crate) fn without_forged(text: &str) -> Result<Cow<'_, str>, WireError> {
+    // The prefix can only be written out, or with escapes; few texts have either.
+    let written = RECEIPT_PREFIX.trim_end_matches('/');
+    if !text.contains(written) && !text.contains("\\u") {
+        return Ok(Cow::Borrowed(text));
+    }
+    let mut splice = Splice::new(text);
+    let whole = Span {
+        start: 0,
+        end: text.len(),
+    };
+    take_out(text, whole, false, &mut splice)?;
+    Ok(splice.finish())
+}
+
+fn take_out<'a>(
+    text: &'a str,
+    value: Span,
+    is_meta: bool,
+    splice: &mut Splice<'a>,
+) -> Result<(), WireError> {
+    match json::kind(value.of(text)) {
+        JsonKind::Object => {
+            for member in Object::parse(value.of(text))?.members() {
+                if is_meta && member.key.starts_with(RECEIPT_PREFIX) {
+                    splice.remove_member(value, &member.key)?;
+                } else {
+                    let inner = member.value_span.within(value.start);
+                    take_out(text, inner, member.key == "_meta", splice)?;
+                }
+            }
+        }
+        JsonKind::Array => {
+            for element in json::elements(value.of(text))? {
+                take_out(text, element.span.within(value.start), false, splice)?;
+            }
+        }
+        JsonKind::String | JsonKind::Number | JsonKind::Bool | JsonKind::Null => {}
+    }
     Ok(())
 }
 

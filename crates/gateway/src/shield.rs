@@ -7,11 +7,14 @@
 use std::borrow::Cow;
 
 use portcullis_mcp::error::WireError;
-use portcullis_mcp::json::{Splice, quote};
+use portcullis_mcp::json::{Object, Splice, quote};
 use portcullis_mcp::meta::{self, RECEIPT_PREFIX, RESERVED_PREFIX};
+use portcullis_mcp::method::Method;
+use portcullis_mcp::params::{Params, Reference, view};
 use portcullis_shield::{Direction, Finding, Screening, Shield, Verdict};
 
 use crate::authz::Permitted;
+use crate::receipt;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::Call;
 
@@ -64,6 +67,14 @@ pub(crate) fn screen_call(
             };
             Err((permitted, shown))
         }
+        Verdict::Redact if !is_same_call(permitted.what(), &params, &text) => {
+            let shown = Screening {
+                verdict: Verdict::Block,
+                findings,
+                text: Cow::Borrowed(""),
+            };
+            Err((permitted, shown))
+        }
         Verdict::Allow | Verdict::Mark | Verdict::Redact => {
             let params = text.into_owned();
             Ok(Screened {
@@ -76,6 +87,38 @@ pub(crate) fn screen_call(
     }
 }
 
+/// Whether params still say after redaction what was authorized: the same target, the same members,
+/// and nothing in `_meta` that only the gateway may say. Hidden characters can stand in a name, so
+/// that taking them out makes another one.
+fn is_same_call(call: &Call, before: &str, after: &str) -> bool {
+    let keys = |params| {
+        let object = Object::parse(params).ok()?;
+        let members = object.members().iter();
+        Some(
+            members
+                .map(|member| member.key.to_string())
+                .collect::<Vec<_>>(),
+        )
+    };
+    let target = call.target();
+    keys(before) == keys(after)
+        && matches!(cleaned(after), Ok(Cow::Borrowed(_)))
+        && target_of(target.method, after).is_some_and(|name| name == target.name)
+}
+
+fn target_of(method: Method, params: &str) -> Option<Cow<'_, str>> {
+    match view(method, Some(params)).ok()? {
+        Params::CallTool(call) => Some(call.name),
+        Params::GetPrompt(prompt) => Some(prompt.name),
+        Params::ReadResource(resource) => Some(resource.uri),
+        Params::Complete(complete) => match complete.reference {
+            Reference::Prompt { name, .. } => Some(name),
+            Reference::Resource { uri, .. } => Some(uri),
+        },
+        _ => None,
+    }
+}
+
 /// What a result became.
 pub(crate) struct Judged {
     pub(crate) text: String,
@@ -83,9 +126,26 @@ pub(crate) struct Judged {
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Judges a JSON text that a server sent.
+impl Judged {
+    /// A text of our own.
+    pub(crate) fn own(text: String) -> Self {
+        Self {
+            text,
+            verdict: Verdict::Allow,
+            findings: Vec::new(),
+        }
+    }
+}
+
+/// Judges a JSON text that a server sent, less what only the gateway may say.
 pub(crate) fn screen_reply(shield: &Shield, text: &str) -> Result<Judged, (Refusal, Vec<Finding>)> {
-    let screening = shield.screen(Direction::Result, text);
+    let text = receipt::without_forged(text).map_err(|cause| {
+        (
+            Refusal::new(Reason::UpstreamProtocol).because(cause),
+            Vec::new(),
+        )
+    })?;
+    let screening = shield.screen(Direction::Result, &text);
     match screening.verdict {
         Verdict::Block | Verdict::Hold => {
             Err((Refusal::new(Reason::ResultBlocked), screening.findings))
