@@ -8,7 +8,7 @@ mod table;
 
 use std::error::Error;
 
-use portcullis_mcp::json::quote;
+use portcullis_mcp::json::{JsonError, quote};
 use portcullis_mcp::message::error_response;
 use portcullis_mcp::version::Era;
 use portcullis_mcp::{codes, error::WireError};
@@ -151,9 +151,10 @@ impl Refusal {
 impl From<WireError> for Refusal {
     fn from(error: WireError) -> Self {
         let reason = match &error {
-            WireError::Batch => Reason::BatchNotSupported,
+            WireError::Batch | WireError::EmptyBatch => Reason::BatchNotSupported,
+            WireError::Json(JsonError::TooLarge { .. }) => Reason::MessageTooLarge,
+            WireError::Json(_) => Reason::MalformedJson,
             _ => match error.code() {
-                codes::PARSE_ERROR => Reason::MalformedJson,
                 codes::INVALID_PARAMS => Reason::InvalidParams,
                 codes::METHOD_NOT_FOUND => Reason::MethodUnknown,
                 _ => Reason::InvalidRequest,
