@@ -159,8 +159,12 @@ impl Sessions {
 
     /// Takes over what other processes ended.
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
-        let latest: HashMap<String, i64> = self.store.terminated().await?.into_iter().collect();
-        *self.ended.write().unwrap_or_else(PoisonError::into_inner) = latest;
+        let latest = self.store.terminated().await?;
+        let now = clock::unix_micros();
+        let mut ended = self.ended.write().unwrap_or_else(PoisonError::into_inner);
+        // What this process ended while the store was read is not in `latest` and stays ended.
+        ended.retain(|_, until| *until > now);
+        ended.extend(latest);
         Ok(())
     }
 
