@@ -113,6 +113,8 @@ impl Host {
         }
         let running = Arc::clone(&self.running);
         let done = id.clone();
+        // Held until the request is in the table, so that its own end finds it there.
+        let mut table = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let handle = self.tasks.spawn(async move {
             serving.await;
             if let Some(id) = done {
@@ -122,11 +124,8 @@ impl Host {
                     .remove(&id);
             }
         });
-        if let Some(id) = id.filter(|_| !handle.is_finished()) {
-            self.running
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(id, handle);
+        if let Some(id) = id {
+            table.insert(id, handle);
         }
     }
 
