@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, FORWARDED, HOST, ORIGIN};
 use http::request::Parts;
+use http::uri::Authority;
 use http::{HeaderMap, HeaderName, Uri};
 use portcullis_config::Config;
 use secrecy::SecretString;
@@ -149,7 +150,7 @@ fn single(
 /// HTTP/2 names the host in `:authority`, HTTP/1.1 in `Host`. Both, if present, must be allowed.
 fn host_allowed(head: &Parts, config: &Config) -> bool {
     let mut hosts: Vec<&str> = Vec::with_capacity(2);
-    hosts.extend(head.uri.authority().map(http::uri::Authority::as_str));
+    hosts.extend(head.uri.authority().map(Authority::as_str));
     for value in head.headers.get_all(HOST) {
         match value.to_str() {
             Ok(value) => hosts.push(value),
@@ -160,16 +161,14 @@ fn host_allowed(head: &Parts, config: &Config) -> bool {
 }
 
 fn is_known_host(host: &str, config: &Config) -> bool {
-    let Ok(uri) = format!("http://{host}/").parse::<Uri>() else {
+    // As an authority and nothing else: a path or user information in it is not passed over.
+    let Ok(authority) = host.parse::<Authority>() else {
         return false;
     };
-    let Some(name) = uri.host() else { return false };
-    if uri
-        .authority()
-        .is_none_or(|authority| authority.as_str().contains('@'))
-    {
+    if host.contains('@') {
         return false;
     }
+    let name = authority.host();
     let public = config
         .listen
         .public_url
