@@ -83,8 +83,8 @@ pub(crate) async fn run(demo: Demo) -> Result<Exit, Failure> {
         store.close().await;
         let kept = folder.close()?;
         report(&account, &demo, live);
-        if let (Some(kept), false) = (kept, demo.json) {
-            show::kept(&kept);
+        if !demo.json {
+            show::kept(kept.as_deref());
         }
         return Ok(account.exit());
     }
@@ -100,10 +100,7 @@ pub(crate) async fn run(demo: Demo) -> Result<Exit, Failure> {
     store.close().await;
     let kept = folder.close()?;
     if !demo.json {
-        match &kept {
-            Some(kept) => show::kept(kept),
-            None => terminal::line("Stopped. The demo's folder is removed."),
-        }
+        show::kept(kept.as_deref());
     }
     Ok(account.exit())
 }

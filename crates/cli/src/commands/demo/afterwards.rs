@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 
 use super::folder::{ADDRESS, Folder};
-use super::layout::{paragraph};
+use super::layout::paragraph;
 use super::show;
 use super::stage::{Stage, review};
 use super::story::Stop;
@@ -49,7 +49,13 @@ impl Afterwards {
         let Minted { key, entry } = mint("you", "user", &["researchers".to_owned()])?;
         folder.write_configuration(address, Some(&entry), without)?;
         let configuration = folder.configuration();
-        review(&configuration, store, &["papers", "calendar", "report"], stop).await?;
+        review(
+            &configuration,
+            store,
+            &["papers", "calendar", "report"],
+            stop,
+        )
+        .await?;
         let stage = Stage::open(&configuration, store, socket).await?;
         Ok(Self {
             stage,
@@ -111,7 +117,10 @@ impl Afterwards {
         let file = shell_word(&self.configuration.display().to_string());
         let command = |arguments: &str| format!("{program} {arguments} -c {file}");
         vec![
-            (command("tools list"), "what the servers offer, and what is held"),
+            (
+                command("tools list"),
+                "what the servers offer, and what is held",
+            ),
             (
                 command("tools diff quotes today"),
                 "what the quote server changed after it was approved",
@@ -120,7 +129,10 @@ impl Afterwards {
                 command("audit query --outcome refused"),
                 "everything that was refused, and why",
             ),
-            (command("audit tail --follow"), "every message of your host, as it comes"),
+            (
+                command("audit tail --follow"),
+                "every message of your host, as it comes",
+            ),
             (command("prove"), "every control at work, and what it costs"),
         ]
     }
@@ -147,7 +159,9 @@ async fn bind(port: Option<u16>) -> Result<TcpListener, Failure> {
         Ok(socket) => Ok(socket),
         Err(_) => {
             let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-            TcpListener::bind(any).await.map_err(|error| taken(0, &error))
+            TcpListener::bind(any)
+                .await
+                .map_err(|error| taken(0, &error))
         }
     }
 }
@@ -155,13 +169,16 @@ async fn bind(port: Option<u16>) -> Result<TcpListener, Failure> {
 /// The program as the person called it, so that a printed command can be pasted.
 fn invoked_as() -> String {
     let name = std::env::args_os().next();
-    let name = name.as_ref().map_or_else(|| "portcullis".into(), |name| name.to_string_lossy());
+    let name = name
+        .as_ref()
+        .map_or_else(|| "portcullis".into(), |name| name.to_string_lossy());
     shell_word(&name)
 }
 
 /// Quoted for a shell where it has to be.
 fn shell_word(text: &str) -> String {
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:@%+,~".contains(character);
+    let is_plain =
+        |character: char| character.is_ascii_alphanumeric() || "-_./:@%+,~".contains(character);
     if !text.is_empty() && text.chars().all(is_plain) {
         text.to_owned()
     } else {
@@ -177,7 +194,10 @@ mod tests {
     fn words_are_quoted_where_a_shell_would_break_them() {
         for (text, expected) in [
             ("target/debug/portcullis", "target/debug/portcullis"),
-            ("/tmp/my demo/portcullis.toml", "'/tmp/my demo/portcullis.toml'"),
+            (
+                "/tmp/my demo/portcullis.toml",
+                "'/tmp/my demo/portcullis.toml'",
+            ),
             ("it's", "'it'\\''s'"),
             ("", "''"),
         ] {

@@ -76,7 +76,11 @@ impl Server {
 impl Configuration<'_> {
     /// The text of the file. TOML's basic strings are JSON's, so one way of quoting does for both.
     pub(super) fn to_toml(&self) -> String {
-        let mut text = format!("# {}\nstore = {}\n", self.heading, quote(&format!("sqlite:{}", self.store)));
+        let mut text = format!(
+            "# {}\nstore = {}\n",
+            self.heading,
+            quote(&format!("sqlite:{}", self.store))
+        );
         let mut line = |line: String| {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{line}");
@@ -109,7 +113,10 @@ impl Configuration<'_> {
             .filter_map(|server| Some(format!("{} = {}", server.name, list(server.tools?))))
             .collect();
         if !chosen.is_empty() {
-            line(format!("\n[profiles.research.tools]\n{}", chosen.join("\n")));
+            line(format!(
+                "\n[profiles.research.tools]\n{}",
+                chosen.join("\n")
+            ));
         }
         for key in &self.keys {
             line(format!("\n{key}"));

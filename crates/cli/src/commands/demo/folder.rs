@@ -134,8 +134,9 @@ impl Folder {
 
 /// A folder of somebody's own is never written into.
 fn kept(path: &Path) -> Result<PathBuf, Failure> {
-    let cannot =
-        |error: std::io::Error| Failure::because(format!("{} cannot be used", path.display()), &error);
+    let cannot = |error: std::io::Error| {
+        Failure::because(format!("{} cannot be used", path.display()), &error)
+    };
     std::fs::create_dir_all(path).map_err(cannot)?;
     if std::fs::read_dir(path).map_err(cannot)?.next().is_some() {
         return Err(

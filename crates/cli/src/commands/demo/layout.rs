@@ -69,13 +69,19 @@ mod tests {
         }
         assert!(set.starts_with("lead        some"));
         assert!(set.lines().skip(1).all(|line| line.starts_with(&" ".repeat(12)) && !line.starts_with(&" ".repeat(13))));
-        assert_eq!(set.split_whitespace().skip(1).collect::<Vec<_>>(), text.split_whitespace().collect::<Vec<_>>());
+        assert_eq!(
+            set.split_whitespace().skip(1).collect::<Vec<_>>(),
+            text.split_whitespace().collect::<Vec<_>>()
+        );
     }
 
     #[test]
     fn a_long_word_is_not_broken() {
         let word = "x".repeat(WIDTH * 2);
-        assert_eq!(paragraph("", 2, &format!("a {word} b")), format!("  a\n  {word}\n  b"));
+        assert_eq!(
+            paragraph("", 2, &format!("a {word} b")),
+            format!("  a\n  {word}\n  b")
+        );
     }
 
     #[test]

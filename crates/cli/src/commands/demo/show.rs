@@ -37,23 +37,31 @@ pub(super) fn act(number: usize, act: &Act) {
         line(paragraph(&side("with"), SIDE, &guarded_side(act)));
         for evidence in telling(&act.stopped_by) {
             line(paragraph("", SIDE, &reading(evidence)));
-            line(paragraph("", SIDE, &dim_words(&format!("audit entry {}", evidence.entry))));
+            line(paragraph(
+                "",
+                SIDE,
+                &dim_words(&format!("audit entry {}", evidence.entry)),
+            ));
         }
     } else {
         let done = |done: bool| {
-            if done {
-                green("done")
-            } else {
-                red("not done")
-            }
+            if done { green("done") } else { red("not done") }
         };
-        line(paragraph(&side("without"), SIDE, &done(act.without.task_done)));
+        line(paragraph(
+            &side("without"),
+            SIDE,
+            &done(act.without.task_done),
+        ));
         let same = if act.passed {
             ", and the report is the same, byte for byte"
         } else {
             ""
         };
-        line(paragraph(&side("with"), SIDE, &format!("{}{same}", done(act.with.task_done))));
+        line(paragraph(
+            &side("with"),
+            SIDE,
+            &format!("{}{same}", done(act.with.task_done)),
+        ));
     }
     for objection in &act.objections {
         line(paragraph(&format!("    {}", red("but")), SIDE, objection));
@@ -105,12 +113,19 @@ fn reading(evidence: &Evidence) -> String {
         Some(server) => visible(&format!("{server}/{target}")),
         None => visible(target),
     };
-    let who = evidence.principal.as_deref().unwrap_or("somebody without a credential");
+    let who = evidence
+        .principal
+        .as_deref()
+        .unwrap_or("somebody without a credential");
     let by = by(&evidence.policies);
     match (evidence.kind, evidence.reason.as_deref()) {
+        (Kind::Refusal, Some("definition-held")) if evidence.changed => format!(
+            "{target} is not what was approved any more, and is held until somebody approves it again. The \
+             host does not see it; called by name, it does not exist."
+        ),
         (Kind::Refusal, Some("definition-held")) => format!(
-            "{target} is held: nobody approved the definition that it has now. The host does not see it; \
-             called by name, it does not exist."
+            "{target} is held: nobody approved it. The host does not see it; called by name, it does not \
+             exist."
         ),
         (Kind::Refusal, Some("policy-denied")) => format!(
             "{who} may not call {target}{by}. The host does not see it; called by name, it does not exist."
@@ -145,18 +160,45 @@ fn by(policies: &[String]) -> String {
 
 pub(super) fn summary(account: &Account) {
     let attacks: Vec<&Act> = account.acts.iter().filter(|act| act.attack).collect();
-    let width = attacks.iter().map(|act| act.title.chars().count()).max().unwrap_or(0) + 2;
-    line(bold(format!("{}{}{}stopped by", pad("attack", width), pad("without", 12), pad("with", 12))));
+    let width = attacks
+        .iter()
+        .map(|act| act.title.chars().count())
+        .max()
+        .unwrap_or(0)
+        + 2;
+    line(bold(format!(
+        "{}{}{}stopped by",
+        pad("attack", width),
+        pad("without", 12),
+        pad("with", 12)
+    )));
     for act in &attacks {
-        let cell = |succeeded: bool, played: bool, bad: fn(String) -> String, good: fn(String) -> String| {
-            let (word, style) = if succeeded { ("succeeds", bad) } else { ("fails", good) };
+        let cell = |succeeded: bool,
+                    played: bool,
+                    bad: fn(String) -> String,
+                    good: fn(String) -> String| {
+            let (word, style) = if succeeded {
+                ("succeeds", bad)
+            } else {
+                ("fails", good)
+            };
             pad(&style(if played { word } else { "unclear" }.to_owned()), 12)
         };
         line(format!(
             "{}{}{}{}",
             pad(act.title, width),
-            cell(act.without.attack_succeeded, act.without.task_done || act.without.attack_succeeded, red_text, yellow_text),
-            cell(act.with.attack_succeeded, act.with.task_done || act.with.attack_succeeded, red_text, green_text),
+            cell(
+                act.without.attack_succeeded,
+                act.without.task_done || act.without.attack_succeeded,
+                red_text,
+                yellow_text
+            ),
+            cell(
+                act.with.attack_succeeded,
+                act.with.task_done || act.with.attack_succeeded,
+                red_text,
+                green_text
+            ),
             act.words()
         ));
     }
@@ -178,7 +220,10 @@ fn green_text(text: String) -> String {
 }
 
 fn verdict(account: &Account, attacks: &[&Act]) {
-    let succeeded = attacks.iter().filter(|act| act.without.attack_succeeded).count();
+    let succeeded = attacks
+        .iter()
+        .filter(|act| act.without.attack_succeeded)
+        .count();
     let stopped = attacks.iter().filter(|act| act.passed).count();
     let sentence = format!(
         "{succeeded} of {} attacks succeeded without Portcullis, {stopped} of them were stopped with it, in {:.1} \
@@ -196,7 +241,10 @@ fn verdict(account: &Account, attacks: &[&Act]) {
         line(paragraph(
             "",
             0,
-            &yellow(format!("Switched off for this run: {}.", account.without_controls.join(", "))),
+            &yellow(format!(
+                "Switched off for this run: {}.",
+                account.without_controls.join(", ")
+            )),
         ));
     }
     if !account.passed {
@@ -235,13 +283,25 @@ fn limits(account: &Account) {
     line("");
 }
 
-pub(super) fn kept(folder: &Path) {
-    line(format!("Kept in {}", folder.display()));
+/// What became of the folder.
+pub(super) fn kept(folder: Option<&Path>) {
+    match folder {
+        Some(folder) => line(format!(
+            "Configuration, policies and the audit trail are kept in {}",
+            folder.display()
+        )),
+        None => line(
+            "Everything is stopped and removed; --keep DIR keeps configuration, policies and audit trail.",
+        ),
+    }
 }
 
 /// Dims word by word, because a paragraph breaks between words.
 fn dim_words(text: &str) -> String {
-    text.split_whitespace().map(dim).collect::<Vec<_>>().join(" ")
+    text.split_whitespace()
+        .map(dim)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// A rule across the page.

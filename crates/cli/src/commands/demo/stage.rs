@@ -92,7 +92,14 @@ pub(super) async fn review(
         }
         let note = Some("reviewed for the demo");
         store
-            .decide(&record.key, &record.hash, State::Approved, "demo", now(), note)
+            .decide(
+                &record.key,
+                &record.hash,
+                State::Approved,
+                "demo",
+                now(),
+                note,
+            )
             .await
             .map_err(unreadable)?;
     }

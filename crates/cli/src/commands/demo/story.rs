@@ -124,9 +124,7 @@ impl Story<'_> {
             side: place.side,
             folder: &place.folder,
         };
-        let played = stop
-            .unless(scene.play(bare.as_ref().ok()))
-            .await;
+        let played = stop.unless(scene.play(bare.as_ref().ok())).await;
         let recorded = stage.flush().await;
         stage.close().await;
         let with = match played?? {

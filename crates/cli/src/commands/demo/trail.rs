@@ -1,6 +1,9 @@
 //! What the audit trail shows about a scenario.
 
-use portcullis_store::{AuditEntry, AuditFilter, AuditStore, Sqlite};
+use portcullis_mcp::names;
+use portcullis_store::{
+    AuditEntry, AuditFilter, AuditStore, DefinitionRecord, RegistryStore, Sqlite, State,
+};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -30,6 +33,8 @@ pub(super) struct Evidence {
     pub(super) verdict: Option<String>,
     /// The rules of the shield that found something, each once.
     pub(super) rules: Vec<String>,
+    /// For a definition that is held: whether an earlier version of it is approved.
+    pub(super) changed: bool,
 }
 
 /// What an entry shows.
@@ -49,7 +54,11 @@ impl Evidence {
         let opened = &entry.opened;
         let closed = entry.closed.as_ref();
         let mut rules: Vec<String> = Vec::new();
-        for finding in closed.and_then(|closed| closed.findings.as_array()).into_iter().flatten() {
+        for finding in closed
+            .and_then(|closed| closed.findings.as_array())
+            .into_iter()
+            .flatten()
+        {
             if let Some(rule) = finding.get("rule").and_then(Value::as_str)
                 && !rules.iter().any(|known| known == rule)
             {
@@ -64,9 +73,12 @@ impl Evidence {
             target: opened.target.clone(),
             principal: opened.principal.clone(),
             reason: closed.and_then(|closed| closed.reason.clone()),
-            policies: closed.map(|closed| closed.policies.clone()).unwrap_or_default(),
+            policies: closed
+                .map(|closed| closed.policies.clone())
+                .unwrap_or_default(),
             verdict: closed.and_then(|closed| closed.verdict.clone()),
             rules,
+            changed: false,
         }
     }
 
@@ -93,6 +105,7 @@ impl Evidence {
             policies: Vec::new(),
             verdict: None,
             rules: Vec::new(),
+            changed: false,
         }
     }
 }
@@ -120,7 +133,26 @@ pub(super) async fn evidence(
         limit: ENTRIES,
         ..AuditFilter::default()
     };
-    Ok(pick(&read(store, &filter).await?, isolated))
+    let mut found = pick(&read(store, &filter).await?, isolated);
+    let records = store
+        .load()
+        .await
+        .map_err(|error| Failure::because("the registry cannot be read", &error))?;
+    for evidence in &mut found {
+        let held = evidence.reason.as_deref() == Some("definition-held");
+        evidence.changed = held && records.iter().any(|record| is_approved(record, evidence));
+    }
+    Ok(found)
+}
+
+/// Whether a record is the approved version of what an entry names.
+fn is_approved(record: &DefinitionRecord, evidence: &Evidence) -> bool {
+    let key = &record.key;
+    record.state == State::Approved
+        && key.kind == "tool"
+        && evidence.target.as_deref().is_some_and(|target| {
+            target == names::expose(&key.server, &key.name) || target == key.name
+        })
 }
 
 fn pick(entries: &[AuditEntry], isolated: bool) -> Vec<Evidence> {

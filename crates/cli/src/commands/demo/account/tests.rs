@@ -27,17 +27,53 @@ fn check(id: &str, without: Ending, with: Ending, evidence: Vec<Evidence>, objec
 #[test]
 fn an_attack_counts_as_stopped_only_on_evidence() {
     let id = "rug-pull";
-    check(id, ending(true, true, None), ending(false, true, None), evidence(), 0);
+    check(
+        id,
+        ending(true, true, None),
+        ending(false, true, None),
+        evidence(),
+        0,
+    );
     // It got through.
-    check(id, ending(true, true, None), ending(true, true, None), evidence(), 1);
+    check(
+        id,
+        ending(true, true, None),
+        ending(true, true, None),
+        evidence(),
+        1,
+    );
     // Nothing was there to be stopped.
-    check(id, ending(false, true, None), ending(false, true, None), evidence(), 1);
+    check(
+        id,
+        ending(false, true, None),
+        ending(false, true, None),
+        evidence(),
+        1,
+    );
     // Everything was broken, the attack as well.
-    check(id, ending(true, true, None), ending(false, false, None), evidence(), 1);
+    check(
+        id,
+        ending(true, true, None),
+        ending(false, false, None),
+        evidence(),
+        1,
+    );
     // Nobody knows why it failed.
-    check(id, ending(true, true, None), ending(false, true, None), Vec::new(), 1);
+    check(
+        id,
+        ending(true, true, None),
+        ending(false, true, None),
+        Vec::new(),
+        1,
+    );
     // The guarded side could not be played.
-    check(id, ending(true, true, None), Ending::unplayed("gone".to_owned()), Vec::new(), 2);
+    check(
+        id,
+        ending(true, true, None),
+        Ending::unplayed("gone".to_owned()),
+        Vec::new(),
+        2,
+    );
 }
 
 #[test]
@@ -45,9 +81,27 @@ fn the_undisturbed_task_ends_alike_on_both_sides() {
     let done = |report| ending(false, true, Some(report));
     check("clean", done("a"), done("a"), Vec::new(), 0);
     check("clean", done("a"), done("b"), Vec::new(), 1);
-    check("clean", ending(false, true, None), ending(false, true, None), Vec::new(), 1);
-    check("clean", ending(false, false, Some("a")), done("a"), Vec::new(), 1);
-    check("clean", done("a"), ending(false, false, Some("a")), Vec::new(), 1);
+    check(
+        "clean",
+        ending(false, true, None),
+        ending(false, true, None),
+        Vec::new(),
+        1,
+    );
+    check(
+        "clean",
+        ending(false, false, Some("a")),
+        done("a"),
+        Vec::new(),
+        1,
+    );
+    check(
+        "clean",
+        done("a"),
+        ending(false, false, Some("a")),
+        Vec::new(),
+        1,
+    );
 }
 
 #[test]

@@ -14,7 +14,11 @@ fn configuration<'a>(key: &'a str, without: &'a [&'static str]) -> Configuration
         policies: vec!["policies"],
         servers: vec![
             Server::lab("report", ServerKind::Report, odd, None).unwrap(),
-            Server::at("weather", "http://127.0.0.1:2/mcp".to_owned(), Some(&["weather"])),
+            Server::at(
+                "weather",
+                "http://127.0.0.1:2/mcp".to_owned(),
+                Some(&["weather"]),
+            ),
         ],
         keys: vec![key],
         without,
@@ -28,7 +32,10 @@ fn the_file_says_what_was_meant() {
     let config = portcullis_config::parse(&text).unwrap();
     assert_eq!(config.registry.mode, RegistryMode::Review);
     assert!(!config.controls.definition_pins && config.controls.audit);
-    let Transport::Stdio { args, plain_env, .. } = &config.servers["report"].transport else {
+    let Transport::Stdio {
+        args, plain_env, ..
+    } = &config.servers["report"].transport
+    else {
         panic!("{text}");
     };
     assert_eq!(args, &["lab", "report"]);

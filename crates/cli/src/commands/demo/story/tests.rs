@@ -46,22 +46,67 @@ fn check(bare: Vec<Event>, guarded: Vec<Event>, prefixed: bool, expected: &[&str
 
 #[test]
 fn what_took_part_and_is_not_shown_is_hidden() {
-    let bare = || vec![listed("quotes", &["today", "style"]), told_by("style"), called("report", "send", false)];
-    check(bare(), vec![listed("portcullis", &["quotes__today"])], true, &["quotes__style", "report__send"]);
-    check(bare(), vec![listed("portcullis", &["quotes__style", "report__send"])], true, &[]);
+    let bare = || {
+        vec![
+            listed("quotes", &["today", "style"]),
+            told_by("style"),
+            called("report", "send", false),
+        ]
+    };
+    check(
+        bare(),
+        vec![listed("portcullis", &["quotes__today"])],
+        true,
+        &["quotes__style", "report__send"],
+    );
+    check(
+        bare(),
+        vec![listed("portcullis", &["quotes__style", "report__send"])],
+        true,
+        &[],
+    );
     // The last list counts.
-    let later = vec![listed("portcullis", &["quotes__style"]), listed("portcullis", &["report__send"])];
+    let later = vec![
+        listed("portcullis", &["quotes__style"]),
+        listed("portcullis", &["report__send"]),
+    ];
     check(bare(), later, true, &["quotes__style"]);
 }
 
 #[test]
 fn what_took_no_part_is_of_no_interest() {
-    check(vec![listed("calendar", &["create_event"])], vec![listed("portcullis", &[])], true, &[]);
+    check(
+        vec![listed("calendar", &["create_event"])],
+        vec![listed("portcullis", &[])],
+        true,
+        &[],
+    );
 }
 
 #[test]
 fn what_was_refused_already_is_not_asked_for_again() {
-    let bare = || vec![listed("canary", &["echo", "hidden"]), called("canary", "hidden", false)];
-    check(bare(), vec![listed("portcullis", &["echo"]), called("portcullis", "hidden", true)], false, &[]);
-    check(bare(), vec![listed("portcullis", &["echo"]), called("portcullis", "hidden", false)], false, &["hidden"]);
+    let bare = || {
+        vec![
+            listed("canary", &["echo", "hidden"]),
+            called("canary", "hidden", false),
+        ]
+    };
+    check(
+        bare(),
+        vec![
+            listed("portcullis", &["echo"]),
+            called("portcullis", "hidden", true),
+        ],
+        false,
+        &[],
+    );
+    check(
+        bare(),
+        vec![
+            listed("portcullis", &["echo"]),
+            called("portcullis", "hidden", false),
+        ],
+        false,
+        &["hidden"],
+    );
 }

@@ -47,7 +47,8 @@ fn refused(id: &str, reason: &str) -> AuditEntry {
 fn screened(id: &str, verdict: &str) -> AuditEntry {
     entry(id, |closed| {
         closed.verdict = Some(verdict.to_owned());
-        closed.findings = json!([{"rule": "tag-characters"}, {"rule": "tag-characters"}, {"rule": "ansi"}]);
+        closed.findings =
+            json!([{"rule": "tag-characters"}, {"rule": "tag-characters"}, {"rule": "ansi"}]);
     })
 }
 
@@ -55,11 +56,22 @@ fn screened(id: &str, verdict: &str) -> AuditEntry {
 fn refusals_and_alterations_are_evidence_and_nothing_else_is() {
     check(&[entry("a", |_| {})], false, &[]);
     check(
-        &[refused("a", "definition-held"), refused("b", "definition-held"), refused("c", "policy-denied")],
+        &[
+            refused("a", "definition-held"),
+            refused("b", "definition-held"),
+            refused("c", "policy-denied"),
+        ],
         false,
-        &[(Kind::Refusal, "definition-held", "a"), (Kind::Refusal, "policy-denied", "c")],
+        &[
+            (Kind::Refusal, "definition-held", "a"),
+            (Kind::Refusal, "policy-denied", "c"),
+        ],
     );
-    check(&[screened("a", "redact")], false, &[(Kind::Shield, "tag-characters, ansi", "a")]);
+    check(
+        &[screened("a", "redact")],
+        false,
+        &[(Kind::Shield, "tag-characters, ansi", "a")],
+    );
     check(&[screened("a", "allow")], false, &[]);
     // What is merely marked is still there.
     check(&[screened("a", "mark")], false, &[]);
@@ -67,8 +79,16 @@ fn refusals_and_alterations_are_evidence_and_nothing_else_is() {
 
 #[test]
 fn a_permitted_call_is_evidence_of_isolation_alone() {
-    check(&[entry("a", |_| {})], true, &[(Kind::Isolation, "token-isolation", "a")]);
-    check(&[entry("a", |closed| closed.decision = "none".to_owned())], true, &[]);
+    check(
+        &[entry("a", |_| {})],
+        true,
+        &[(Kind::Isolation, "token-isolation", "a")],
+    );
+    check(
+        &[entry("a", |closed| closed.decision = "none".to_owned())],
+        true,
+        &[],
+    );
     let list = AuditEntry {
         opened: Opened {
             method: "tools/list".to_owned(),
