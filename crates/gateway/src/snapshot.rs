@@ -37,7 +37,7 @@ impl Snapshot {
             authenticator: Authenticator::new(&config.authn, controls.authentication),
             profiles: Profiles::new(&config),
             authz: Authz::new(policies, controls.authorization),
-            shield: Shield::new(shield_settings(&config)),
+            shield: shield(&config),
             config,
             base,
         }
@@ -77,15 +77,11 @@ impl Snapshot {
 }
 
 /// The control `sanitiser` switched off leaves findings nowhere and changes nothing.
-fn shield_settings(config: &config::Config) -> shield::Settings {
+fn shield(config: &config::Config) -> Shield {
     if !config.controls.sanitiser {
-        return shield::Settings {
-            definitions: Verdict::Allow,
-            arguments: Verdict::Allow,
-            results: Verdict::Allow,
-        };
+        return Shield::off();
     }
-    shield::Settings {
+    Shield::new(shield::Settings {
         definitions: match config.shield.definitions {
             DefinitionAction::Allow => Verdict::Allow,
             DefinitionAction::Hold => Verdict::Hold,
@@ -103,5 +99,5 @@ fn shield_settings(config: &config::Config) -> shield::Settings {
             ResultAction::Mark => Verdict::Mark,
             ResultAction::Redact => Verdict::Redact,
         },
-    }
+    })
 }
