@@ -217,14 +217,17 @@ impl Run<'_> {
     async fn refused(&self, refusing: &Refusing, approved: &[Definition]) -> Result<(bool, String), Failure> {
         let loaded = self.scene.load_with(self.scene.controls().clone(), &self.place("your-policies")?, &refusing.sources)?;
         let stage = Stage::open(self.scene, loaded, approved).await?;
-        let reply = stage.ask(&stage.first, stage.tool("echo", serde_json::json!({"text": "anything"}))).await?;
+        let refusal = match refusing.era {
+            Some(era) => stage.refusal_of_echo(era == "legacy").await?,
+            None => None,
+        };
         stage.close().await;
         let by = named(&refusing.by);
-        let enforced = self.scene.controls().authorization;
-        Ok(match reply.is_result() {
-            true if enforced => (false, format!("your {by} should refuse the canary and did not")),
-            true => (true, format!("your {by} would refuse the canary")),
-            false => (true, format!("a permitted tool is refused by your {by} ({}); shown with temporary policies alone", reply.summary())),
+        let must = self.scene.controls().authorization && refusing.era.is_some();
+        Ok(match refusal {
+            Some(refusal) => (true, format!("a permitted tool is refused by your {by} ({refusal}); shown with temporary policies alone")),
+            None if must => (false, format!("your {by} should refuse the canary and did not")),
+            None => (true, format!("your {by} would refuse a part of the probes; shown with temporary policies alone")),
         })
     }
 }

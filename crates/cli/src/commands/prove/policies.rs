@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use portcullis_gateway::Loaded;
-use portcullis_policy::{Action, Context, Decision, Denial, Policies, Principal, PrincipalKind, Query, Source, Target};
+use portcullis_policy::{Action, Context, Decision, Policies, Principal, PrincipalKind, Query, Source, Target};
 
 use super::scene::{PERMITTED, Scene, UNPERMITTED, WEATHER};
 use crate::exit::Failure;
@@ -28,6 +28,8 @@ pub(super) struct Refusing {
     pub(super) sources: Vec<Source>,
     /// The policies that refuse it.
     pub(super) by: Vec<String>,
+    /// Whether the first caller is refused, and in which era; other callers are not tried.
+    pub(super) era: Option<&'static str>,
 }
 
 impl Ruling {
@@ -37,10 +39,11 @@ impl Ruling {
         let joined = |more: Vec<Source>| -> Vec<Source> { theirs.iter().cloned().chain(more).collect() };
         let own = vec![permits(scene)];
         let together = compile(&joined(own.clone()))?;
-        if let Some(by) = refused_by(&together, scene) {
-            return Ok(Self { stages: own.clone(), refusing: Some(Refusing { sources: joined(own), by }), permit_all: Vec::new() });
+        if let Some((by, era)) = refused_by(&together, scene) {
+            let refusing = Refusing { sources: joined(own.clone()), by, era };
+            return Ok(Self { stages: own, refusing: Some(refusing), permit_all: Vec::new() });
         }
-        match ask(&together, scene, workload(&scene.first.name), Action::ToolsCall, &tool(scene, UNPERMITTED)) {
+        match ask(&together, scene, workload(&scene.first.name), Action::ToolsCall, &tool(scene, UNPERMITTED), "modern") {
             Decision::Permit { policies } => {
                 let stages = joined(vec![permits(scene), forbid(scene)]);
                 compile(&stages)?;
@@ -123,47 +126,44 @@ fn tool(scene: &Scene, name: &'static str) -> About {
     About { server: scene.canary.clone(), tool: Some(name) }
 }
 
-/// The policies that stand in the canary's way, if any do. Empty when a query fits no schema.
-fn refused_by(policies: &Policies, scene: &Scene) -> Option<Vec<String>> {
+/// The policies that stand in the canary's way, if any do, and in which era they stand in the way of
+/// the first caller's `echo`. No policies are named when a query fits no schema.
+fn refused_by(policies: &Policies, scene: &Scene) -> Option<(Vec<String>, Option<&'static str>)> {
     let anonymous = Principal { kind: PrincipalKind::User, id: "anonymous", groups: &[], roles: &[], authentication: "none" };
     let mut questions = vec![
         (Action::Connect, About { server: scene.canary.clone(), tool: None }),
+        (Action::ToolsCall, tool(scene, "echo")),
         (Action::Connect, About { server: scene.web.clone(), tool: None }),
         (Action::ToolsCall, About { server: scene.web.clone(), tool: Some(WEATHER) }),
     ];
     questions.extend(PERMITTED.iter().map(|name| (Action::ToolsCall, tool(scene, name))));
-    for principal in [workload(&scene.first.name), workload(&scene.second.name), anonymous] {
-        for (action, about) in &questions {
-            if let Decision::Deny(denial) = ask(policies, scene, principal, *action, about) {
-                return Some(match denial {
-                    Denial::NoPermit => Vec::new(),
-                    Denial::Forbidden { policies } | Denial::Error { policies } => policies,
-                });
+    let mut found: Option<(Vec<String>, Option<&'static str>)> = None;
+    for (who, principal) in [workload(&scene.first.name), workload(&scene.second.name), anonymous].into_iter().enumerate() {
+        for (at, (action, about)) in questions.iter().enumerate() {
+            for era in ["modern", "legacy"] {
+                let Decision::Deny(denial) = ask(policies, scene, principal, *action, about, era) else { continue };
+                let by = denial.policies().to_vec();
+                // The first two questions are what a call of `echo` has to pass.
+                if who == 0 && at < 2 {
+                    return Some((by, Some(era)));
+                }
+                found.get_or_insert((by, None));
             }
         }
     }
-    None
+    found
 }
 
 fn workload(name: &str) -> Principal<'_> {
     Principal { kind: PrincipalKind::Workload, id: name, groups: &[], roles: &[], authentication: "api-key" }
 }
 
-/// Asks in both eras; the first denial counts.
-fn ask(policies: &Policies, scene: &Scene, principal: Principal<'_>, action: Action, about: &About) -> Decision {
-    let in_era = |era| {
-        let resource = match about.tool {
-            Some(name) => Target::Tool { server: &about.server, name },
-            None => Target::Profile(&about.server),
-        };
-        let profile = if about.server == scene.web { &scene.web } else { &scene.canary };
-        policies.authorize(&Query { principal, action, resource, context: Context { profile, era, transport: "http" } })
+fn ask(policies: &Policies, scene: &Scene, principal: Principal<'_>, action: Action, about: &About, era: &str) -> Decision {
+    let resource = match about.tool {
+        Some(name) => Target::Tool { server: &about.server, name },
+        None => Target::Profile(&about.server),
     };
-    match in_era("modern") {
-        Decision::Permit { policies } => match in_era("legacy") {
-            Decision::Permit { .. } => Decision::Permit { policies },
-            denied => denied,
-        },
-        denied => denied,
-    }
+    // Each of the two servers has a profile of its name.
+    let profile = if about.server == scene.web { &scene.web } else { &scene.canary };
+    policies.authorize(&Query { principal, action, resource, context: Context { profile, era, transport: "http" } })
 }

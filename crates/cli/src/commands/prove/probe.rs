@@ -1,7 +1,8 @@
 //! The probes: one for each control.
 //!
 //! A probe tries one thing that must be let through and one that must be stopped, and says what it
-//! saw. It does not know whether its control is on: the same probe runs on a stage without it.
+//! saw. The same probe runs on a stage without its control, where the wrong thing must come through:
+//! a probe that cannot fail shows nothing.
 
 mod audit;
 mod content;

@@ -98,30 +98,25 @@ impl Report {
 
 impl Row {
     fn show(&self, width: usize) {
-        // Colours have no width, so the words are padded first.
-        let state = match self.state {
-            State::Active => format!("{}{}", terminal::green("active"), terminal::dim(format!("{:<23}", ", verified against: off"))),
-            State::NotWired => terminal::red(format!("{:<29}", "not wired")),
-            State::Off => terminal::yellow(format!("{:<29}", "off")),
+        let (state, colour): (&str, fn(&'static str) -> String) = match self.state {
+            State::Active => ("active", terminal::green),
+            State::NotWired => ("not wired", terminal::red),
+            State::Off => ("off", terminal::yellow),
         };
-        let cost = self.cost.map(|cost| terminal::dim(cost.to_text())).unwrap_or_default();
-        terminal::line(format!("  {:<width$}  {state}  {cost}", self.control).trim_end());
+        let verified = if self.state == State::Active { ", verified against: off" } else { "" };
+        let cost = self.cost.map(Cost::to_text).unwrap_or_default();
+        // Colours have no width, so the gap is counted here.
+        let gap = if cost.is_empty() { 0 } else { 31usize.saturating_sub(state.len() + verified.len()) };
+        terminal::line(format!("  {:<width$}  {}{}{:gap$}{}", self.control, colour(state), terminal::dim(verified), "", terminal::dim(cost)));
         if let Some(fault) = self.fault {
             let mark = if self.state == State::NotWired { terminal::red("fault  ") } else { terminal::yellow("but    ") };
             labelled(&format!("    {mark} "), fault, INDENT + 9);
         }
-        detail(verb(self.right.fate), &format!("{}: {}", self.right.tried, self.right.how));
-        detail(verb(self.wrong.fate), &format!("{}: {}", self.wrong.tried, self.wrong.how));
+        detail(if self.right.fate == Fate::Passed { "passes" } else { "lacks" }, &format!("{}: {}", self.right.tried, self.right.how));
+        detail(if self.wrong.fate == Fate::Stopped { "stops" } else { "admits" }, &format!("{}: {}", self.wrong.tried, self.wrong.how));
         for note in &self.notes {
             detail("note", note);
         }
-    }
-}
-
-fn verb(fate: Fate) -> &'static str {
-    match fate {
-        Fate::Passed => "passes",
-        Fate::Stopped => "stops",
     }
 }
 

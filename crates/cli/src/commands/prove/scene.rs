@@ -54,8 +54,11 @@ impl Scene {
         let mut config = loaded.config.clone();
         config.servers = BTreeMap::new();
         config.profiles = BTreeMap::new();
-        // The canary's own lists must fit, however few entries the user grants a server.
-        config.limits.max_list_items = config.limits.max_list_items.max(64);
+        // The canary's own lists must fit, however little the user grants a server.
+        let limits = &mut config.limits;
+        limits.max_list_items = limits.max_list_items.max(64);
+        limits.max_depth = limits.max_depth.max(16);
+        limits.max_message = limits.max_message.max(64 * 1024);
         Ok(Self {
             config,
             policies: Vec::new(),

@@ -140,6 +140,23 @@ impl Stage {
         client.send(post).await.map_err(|error| Failure::because("a probe got no answer", &error))
     }
 
+    /// Calls `echo` in one of the eras: how that was refused, `None` if it was not.
+    pub(super) async fn refusal_of_echo(&self, legacy: bool) -> Result<Option<String>, Failure> {
+        let id = self.fresh();
+        let params = json!({"name": "echo", "arguments": {"text": id}});
+        let post = if legacy {
+            let opened = self.ask(&self.first, Post::initialize(&self.fresh())).await?;
+            match &opened.session {
+                Some(session) => Post::legacy(&id, session, "tools/call", &params),
+                None => return Ok(Some(opened.summary())),
+            }
+        } else {
+            Post::modern(&id, "tools/call", params)
+        };
+        let reply = self.ask(&self.first, post).await?;
+        Ok((!reply.is_result()).then(|| reply.summary()))
+    }
+
     /// Whether the canary received this text.
     pub(super) fn reached(&self, text: &str) -> bool {
         // No file means that nothing has arrived.

@@ -16,21 +16,30 @@ pub(super) async fn pins(stage: &Stage, scene: &Scene, before: &Before) -> Resul
         if listed { format!("listed, {}", answered.summary()) } else { "not listed".to_owned() },
     );
 
-    let early = match (&before.listed, review) {
-        (Some(listed), true) if !listed.is_empty() => Some(format!("{} tools were listed before approval", listed.len())),
-        _ => None,
-    };
+    let early = if review { before.listed.as_ref().map(Vec::len).filter(|listed| *listed > 0) } else { None };
     stage.change_definition()?;
     let still = stage.tools().await?.iter().any(|tool| tool == "changing");
     let called = stage.ask(&stage.first, stage.tool("changing", json!({}))).await?;
     let unknown = stage.ask(&stage.first, stage.tool("chasming", json!({}))).await?;
     let alike = called.face("changing") == unknown.face("chasming");
-    let (fate, how) = match (early, still, called.is_result(), alike) {
-        (Some(early), ..) => (Fate::Passed, early),
-        (None, true, ..) => (Fate::Passed, "the changed tool is still listed".to_owned()),
-        (None, false, true, _) => (Fate::Passed, "the changed tool can still be called".to_owned()),
-        (None, false, false, false) => (Fate::Passed, "the refusal tells it from an unknown tool".to_owned()),
-        (None, false, false, true) => (Fate::Stopped, format!("not listed, {}", called.summary())),
+    let changed = match (still, called.is_result(), alike) {
+        (true, true, _) => Some("listed and callable after it changed"),
+        (true, false, _) => Some("listed after it changed"),
+        (false, true, _) => Some("callable after it changed"),
+        (false, false, false) => Some("after it changed, told from an unknown tool"),
+        (false, false, true) => None,
+    };
+    // Without the control both must be seen to come through: each shows that its part of the probe
+    // can fail. With it, one that comes through is one too many.
+    let passed = match stage.controls.definition_pins {
+        true => early.is_some() || changed.is_some(),
+        false => (early.is_some() || !review) && changed.is_some(),
+    };
+    let early = early.map(|listed| format!("{listed} tools listed before approval"));
+    let faults: Vec<String> = early.into_iter().chain(changed.map(str::to_owned)).collect();
+    let (fate, how) = match faults.is_empty() {
+        true => (Fate::of(passed), format!("not listed, {}", called.summary())),
+        false => (Fate::of(passed), faults.join("; ")),
     };
     let tried = if review { "an unapproved tool, and an approved one that changed" } else { "a pinned tool that changed" };
     Ok(Observation { right, wrong: Seen::new(tried, fate, how) })
