@@ -67,6 +67,12 @@ fn control(name: &str) -> Result<&'static str, String> {
 
 pub(crate) async fn run(demo: Demo) -> Result<Exit, Failure> {
     let mut stop = Stop::on_signal();
+    // Before the story, so that nobody waits for it to learn that a port is taken.
+    let socket = if demo.once {
+        None
+    } else {
+        Some(afterwards::bind(demo.port).await?)
+    };
     let folder = Folder::prepare(demo.keep.as_deref())?;
     let store = setup::open_store(&folder.store()).await?;
     let story = Story {
@@ -78,7 +84,7 @@ pub(crate) async fn run(demo: Demo) -> Result<Exit, Failure> {
     // everything is cleared away.
     let live = !demo.json && terminal::is_interactive();
     let account = story.play(&mut stop, live).await?;
-    if demo.once {
+    let Some(socket) = socket else {
         folder.write_configuration(folder::ADDRESS, None, &demo.without)?;
         store.close().await;
         let kept = folder.close()?;
@@ -87,8 +93,8 @@ pub(crate) async fn run(demo: Demo) -> Result<Exit, Failure> {
             show::kept(kept.as_deref());
         }
         return Ok(account.exit());
-    }
-    let afterwards = Afterwards::open(&folder, &store, demo.port, &demo.without, &mut stop).await?;
+    };
+    let afterwards = Afterwards::open(&folder, &store, socket, &demo.without, &mut stop).await?;
     if demo.json {
         let value = serde_json::json!({ "account": account, "gateway": afterwards.described() });
         terminal::json(&value);

@@ -299,6 +299,20 @@ fn an_unknown_control_is_wrong_use() {
     );
 }
 
+#[test]
+fn a_port_that_is_taken_is_said_before_anything_starts() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let home = Home::new();
+    let output = home.run(&["demo", "--port", &port]);
+    assert_eq!(output.code, 3, "{output:?}");
+    assert!(
+        output.stdout.is_empty() && output.stderr.contains("--port"),
+        "{output:?}"
+    );
+    home.nothing_is_left();
+}
+
 fn interrupt(child: &std::process::Child) {
     kill_process(Pid::from_child(child), Signal::INT).unwrap();
 }

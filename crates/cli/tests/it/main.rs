@@ -11,5 +11,10 @@
 #![cfg(unix)]
 
 mod binary;
+mod cli;
+mod host;
+mod http;
 mod interop;
 mod place;
+mod prove;
+mod probes;

@@ -38,11 +38,10 @@ impl Afterwards {
     pub(super) async fn open(
         folder: &Folder,
         store: &Sqlite,
-        port: Option<u16>,
+        socket: TcpListener,
         without: &[&'static str],
         stop: &mut Stop,
     ) -> Result<Self, Failure> {
-        let socket = bind(port).await?;
         let address = socket
             .local_addr()
             .map_err(|error| Failure::because("the gateway has no address", &error))?;
@@ -90,8 +89,9 @@ impl Afterwards {
         line("");
         line(format!("  {}", bold("Claude Code")));
         line(format!(
-            "    claude mcp add --transport http research {url} --header \"Authorization: Bearer {key}\""
+            "    claude mcp add --transport http research {url} \\"
         ));
+        line(format!("      --header \"Authorization: Bearer {key}\""));
         line(format!("  {} {}", bold("VS Code"), dim(".vscode/mcp.json")));
         line(format!(
             "    {{\"servers\": {{\"research\": {{\"type\": \"http\", \"url\": \"{url}\",\n      \
@@ -145,7 +145,7 @@ impl Afterwards {
 }
 
 /// A port that was asked for has to be free; otherwise the usual one, or any.
-async fn bind(port: Option<u16>) -> Result<TcpListener, Failure> {
+pub(super) async fn bind(port: Option<u16>) -> Result<TcpListener, Failure> {
     let taken = |port: u16, error: &std::io::Error| {
         Failure::because(format!("port {port} cannot be used"), error)
             .help("another process may use it; --port names another")

@@ -225,17 +225,23 @@ fn verdict(account: &Account, attacks: &[&Act]) {
         .filter(|act| act.without.attack_succeeded)
         .count();
     let stopped = attacks.iter().filter(|act| act.passed).count();
-    let sentence = format!(
-        "{succeeded} of {} attacks succeeded without Portcullis, {stopped} of them were stopped with it, in {:.1} \
-         seconds.",
+    let of = |count: usize| {
+        if count == attacks.len() {
+            format!("all {count}")
+        } else {
+            format!("{count}")
+        }
+    };
+    let mut sentence = format!(
+        "Of {} attacks {} succeeded without Portcullis, and {} were stopped with it, in {:.1} seconds.",
         attacks.len(),
+        of(succeeded),
+        of(stopped),
         account.seconds
     );
-    let sentence = if account.passed {
-        format!("{sentence} The undisturbed task ended with the same report on both sides.")
-    } else {
-        sentence
-    };
+    if account.passed {
+        sentence.push_str(" The undisturbed task ended with the same report on both sides.");
+    }
     line(paragraph("", 0, &sentence));
     if !account.without_controls.is_empty() {
         line(paragraph(

@@ -31,7 +31,10 @@ impl Stop {
     pub(super) fn on_signal() -> Self {
         let (asked, stop) = watch::channel(false);
         tokio::spawn(async move {
-            setup::stop_signal().await;
+            tokio::select! {
+                () = setup::stop_signal() => {}
+                () = hangup() => {}
+            }
             // Nobody listens any more when everything has ended already.
             let _ended = asked.send(true);
         });
@@ -52,6 +55,19 @@ impl Stop {
             result = work => Ok(result),
         }
     }
+}
+
+/// Resolves when the terminal is closed.
+async fn hangup() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut hangup) = signal(SignalKind::hangup()) {
+            hangup.recv().await;
+            return;
+        }
+    }
+    std::future::pending::<()>().await;
 }
 
 /// The story and what it is played with.
