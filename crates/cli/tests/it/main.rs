@@ -12,9 +12,10 @@
 
 mod binary;
 mod cli;
+mod demo;
 mod host;
 mod http;
 mod interop;
 mod place;
-mod prove;
 mod probes;
+mod prove;

@@ -1,0 +1,9 @@
+//! The commands as a person or a script uses them.
+
+mod audit;
+mod check;
+mod help;
+mod init;
+mod key;
+mod serve;
+mod tools;

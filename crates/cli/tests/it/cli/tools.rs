@@ -1,0 +1,76 @@
+//! `portcullis tools`.
+
+use crate::binary;
+use crate::place::Place;
+
+/// The canary, and nothing approved yet.
+fn canary() -> Place {
+    let place = Place::new(&format!(
+        "[authn]\nloopback = \"local\"\n[servers.canary]\ncommand = {:?}\nargs = [\"lab\", \"canary\"]\n\
+         plain-env = {{ LAB_STATE = \"state\" }}\n[profiles.p]\nservers = [\"canary\"]\n",
+        binary::path()
+    ));
+    let listed = place.run(&["tools", "list", "--refresh", "--json"]);
+    assert_eq!(listed.code, 1, "something waits: {}", listed.stderr);
+    place
+}
+
+#[test]
+fn a_list_has_the_state_of_every_definition() {
+    let place = canary();
+    let listed = place.run(&["tools", "list", "--json"]);
+    insta::assert_json_snapshot!(listed.json(), {
+        "[].hash" => "[hash]",
+        "[].first_seen" => "[time]",
+        "[].last_seen" => "[time]",
+    }, @"");
+    let text = place.run(&["tools", "list"]);
+    assert_eq!(text.code, 1);
+    assert!(text.stdout.contains("wait for review"), "{}", text.stdout);
+    assert!(!text.stdout.contains('\u{1b}'), "colour without a terminal: {:?}", text.stdout);
+}
+
+#[test]
+fn a_review_goes_from_held_to_approved_to_held_again() {
+    let place = canary();
+    place.run(&["tools", "approve", "canary", "--all", "--note", "read it"]).fine();
+    let listed = place.run(&["tools", "list"]);
+    assert_eq!(listed.code, 0, "{}", listed.stdout);
+    assert_eq!(place.run(&["tools", "diff", "canary", "changing"]).fine(), "nothing waits for review\n");
+
+    place.write("state", "1");
+    assert_eq!(place.run(&["tools", "list", "--refresh"]).code, 1);
+    let diff = place.run(&["tools", "diff", "canary", "changing"]);
+    assert_eq!(diff.code, 1, "{}", diff.stderr);
+    let changes: Vec<&str> = diff.stdout.lines().filter(|line| line.starts_with(['+', '-'])).collect();
+    insta::assert_snapshot!(changes.join("\n"), @"");
+
+    let shown = place.run(&["tools", "show", "canary", "changing", "--json"]);
+    insta::assert_json_snapshot!(shown.json(), { "[].hash" => "[hash]" }, @"");
+
+    place.run(&["tools", "reject", "canary", "changing", "--note", "not asked for"]).fine();
+    let rejected = place.run(&["tools", "list", "--state", "rejected", "--json"]).json();
+    assert_eq!(rejected[0]["note"], "not asked for");
+    assert_eq!(rejected[0]["decided_by"], "tester");
+}
+
+#[test]
+fn names_that_mean_nothing_are_wrong_use() {
+    let place = canary();
+    for (arguments, help) in [
+        (["tools", "show", "canary", "nonesuch"], "tools list --server canary"),
+        (["tools", "approve", "nobody", "echo"], "servers on record: canary"),
+    ] {
+        let output = place.run(&arguments);
+        assert_eq!(output.code, 2, "{}", output.stderr);
+        assert!(output.stderr.contains(help), "{}", output.stderr);
+    }
+}
+
+#[test]
+fn a_store_that_is_not_there_is_said() {
+    let place = Place::new("[authn]\nloopback = \"local\"\n");
+    let output = place.run(&["tools", "list"]);
+    assert_eq!(output.code, 3);
+    assert!(output.stderr.contains("--refresh"), "{}", output.stderr);
+}
