@@ -1,5 +1,6 @@
 //! `portcullis init`: a configuration from the MCP hosts on this machine.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -155,6 +156,7 @@ fn read_hosts(only: &[Host]) -> Result<(Found, Vec<String>), Failure> {
     let project = here.as_ref().map(|path| path.display().to_string());
     let mut found = Vec::new();
     let mut notes = Vec::new();
+    let mut seen = BTreeSet::new();
     for location in locations(
         os,
         &home.display().to_string(),
@@ -162,6 +164,10 @@ fn read_hosts(only: &[Host]) -> Result<(Found, Vec<String>), Failure> {
         &environment,
     ) {
         if !only.is_empty() && !only.contains(&location.host) {
+            continue;
+        }
+        // In the home folder itself a host's project file is its user file.
+        if !seen.insert((location.host, location.path.clone())) {
             continue;
         }
         let Ok(text) = std::fs::read_to_string(&location.path) else {
