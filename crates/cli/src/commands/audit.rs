@@ -43,6 +43,9 @@ struct Where {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  portcullis audit tail\n  portcullis audit tail -f --json\n  portcullis audit tail --wrapped -n 100"
+)]
 struct Tail {
     #[command(flatten)]
     place: Where,
@@ -56,6 +59,9 @@ struct Tail {
 
 /// `*` at the end of a value stands for anything.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  portcullis audit query --decision deny --since 1h\n  portcullis audit query --target 'send*' --json\n  portcullis audit query --entry 01a2034bf3e270b997e90f1e919d2452"
+)]
 struct Query {
     #[command(flatten)]
     place: Where,

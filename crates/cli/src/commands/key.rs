@@ -11,6 +11,7 @@ use crate::terminal;
 
 /// Makes API keys. Only their hash goes into the configuration.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  portcullis key new ada --group researchers")]
 pub(crate) struct Key {
     #[command(subcommand)]
     action: Action,

@@ -12,6 +12,9 @@ use crate::{setup, terminal};
 ///
 /// The version approved before is withdrawn. A running gateway shows it within a second.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  portcullis tools approve papers search\n  portcullis tools approve papers --all --note \"read them\"\n  portcullis tools approve papers search --hash 9f86d081"
+)]
 pub(super) struct Approve {
     #[command(flatten)]
     place: Where,
@@ -36,6 +39,9 @@ pub(super) struct Approve {
 
 /// Rejects a definition: the version that waits, or the approved one.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  portcullis tools reject quotes today --note \"tells the model to mail the calendar\""
+)]
 pub(super) struct Reject {
     #[command(flatten)]
     place: Where,

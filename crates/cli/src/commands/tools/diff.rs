@@ -13,6 +13,9 @@ use crate::terminal;
 
 /// Shows every version of one definition.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  portcullis tools show papers search\n  portcullis tools show papers search --kind tool --json"
+)]
 pub(super) struct Show {
     #[command(flatten)]
     place: Where,
@@ -32,6 +35,7 @@ pub(super) struct Show {
 ///
 /// Exit code 1 when they differ.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  portcullis tools diff papers search")]
 pub(super) struct Diff {
     #[command(flatten)]
     place: Where,

@@ -15,6 +15,9 @@ use crate::{setup, terminal};
 
 /// Lists definitions with their state. Exit code 1 when something waits for review.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  portcullis tools list --refresh\n  portcullis tools list --state held --json\n  portcullis tools list --wrapped"
+)]
 pub(super) struct List {
     #[command(flatten)]
     place: Where,
