@@ -10,7 +10,7 @@ use portcullis_policy::{
 use crate::era;
 use crate::profile::Routed;
 use crate::protocol::{Admitted, Protocol};
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Reason, Refusal, Subject};
 use crate::registry::{Call, policy_target};
 
 /// The policies of one configuration.
@@ -46,7 +46,8 @@ impl<T> Permitted<T> {
 #[derive(Debug)]
 pub(crate) struct Denied {
     pub(crate) policies: Vec<String>,
-    pub(crate) reason: Reason,
+    reason: Reason,
+    subject: Option<Subject>,
 }
 
 impl Authz {
@@ -59,59 +60,48 @@ impl Authz {
     }
 
     /// Whether the caller may use the endpoint at all.
-    pub(crate) fn connect(
-        &self,
-        admitted: Admitted,
-    ) -> Result<Permitted<Admitted>, (Admitted, Denied)> {
+    pub(crate) fn connect(&self, admitted: Admitted) -> Result<Permitted<Admitted>, Denied> {
         let target = Target::Profile(&admitted.routed().profile().name);
-        match self.decide(
-            admitted.routed(),
-            admitted.protocol(),
-            Action::Connect,
-            target,
-        ) {
+        let asked = (admitted.routed(), admitted.protocol());
+        match self.decide(asked.0, asked.1, Action::Connect, target) {
             Ok(policies) => Ok(Permitted {
                 what: admitted,
                 policies,
             }),
-            Err(denied) => Err((admitted, denied)),
+            // Whatever the policies said, a profile that is closed looks like one that is not there.
+            Err(denied) => Err(Denied {
+                reason: Reason::ProfileDenied,
+                ..denied
+            }),
         }
     }
 
     /// Whether the caller may say how much the servers of its profile log.
-    pub(crate) fn set_level(&self, admitted: &Admitted) -> Result<Vec<String>, Denied> {
+    pub(crate) fn set_level(&self, admitted: &Admitted) -> Result<Permitted<()>, Denied> {
         let target = Target::Profile(&admitted.routed().profile().name);
-        self.decide(
-            admitted.routed(),
-            admitted.protocol(),
-            Action::SetLevel,
-            target,
-        )
+        let asked = (admitted.routed(), admitted.protocol());
+        let policies = self.decide(asked.0, asked.1, Action::SetLevel, target)?;
+        Ok(Permitted { what: (), policies })
     }
 
     /// Whether the caller may make this call.
-    pub(crate) fn authorize(&self, call: Call) -> Result<Permitted<Call>, (Call, Denied)> {
-        let admitted = call.admitted();
+    pub(crate) fn authorize(&self, call: Call) -> Result<Permitted<Call>, Denied> {
         let definition = call.definition();
-        let asked = policy_target(definition.kind, &definition.server, &call.target().name);
-        let decision = match asked {
-            Some(target) => self.decide(
-                admitted.routed(),
-                admitted.protocol(),
-                call.target().action,
-                target,
-            ),
-            None => Err(Denied {
-                policies: Vec::new(),
-                reason: Reason::PolicyDenied,
-            }),
+        let target = policy_target(definition.kind, &definition.server, &call.target().name);
+        let asked = (call.admitted().routed(), call.admitted().protocol());
+        let decision = match target {
+            Some(target) => self.decide(asked.0, asked.1, call.target().action, target),
+            None => Err(Denied::by(Vec::new(), Reason::PolicyDenied)),
         };
         match decision {
             Ok(policies) => Ok(Permitted {
                 what: call,
                 policies,
             }),
-            Err(denied) => Err((call, denied)),
+            Err(denied) => Err(Denied {
+                subject: Some(call.target().subject.clone()),
+                ..denied
+            }),
         }
     }
 
@@ -155,25 +145,31 @@ impl Authz {
         };
         match self.policies.authorize(&query) {
             Decision::Permit { policies } => Ok(policies),
-            Decision::Deny(Denial::NoPermit) => Err(Denied {
-                policies: Vec::new(),
-                reason: Reason::PolicyDenied,
-            }),
-            Decision::Deny(Denial::Forbidden { policies }) => Err(Denied {
-                policies,
-                reason: Reason::PolicyDenied,
-            }),
-            Decision::Deny(Denial::Error { policies }) => Err(Denied {
-                policies,
-                reason: Reason::PolicyError,
-            }),
+            Decision::Deny(Denial::NoPermit) => Err(Denied::by(Vec::new(), Reason::PolicyDenied)),
+            Decision::Deny(Denial::Forbidden { policies }) => {
+                Err(Denied::by(policies, Reason::PolicyDenied))
+            }
+            Decision::Deny(Denial::Error { policies }) => {
+                Err(Denied::by(policies, Reason::PolicyError))
+            }
         }
     }
 }
 
 impl Denied {
-    /// The refusal of a call.
-    pub(crate) fn refuse_call(&self, call: &Call) -> Refusal {
-        Refusal::of(self.reason, call.target().subject.clone())
+    fn by(policies: Vec<String>, reason: Reason) -> Self {
+        Self {
+            policies,
+            reason,
+            subject: None,
+        }
+    }
+
+    /// The refusal that a host gets.
+    pub(crate) fn refusal(self) -> Refusal {
+        match self.subject {
+            Some(subject) => Refusal::of(self.reason, subject),
+            None => Refusal::new(self.reason),
+        }
     }
 }

@@ -22,7 +22,7 @@ use portcullis_shield::Verdict;
 
 use crate::arrival::{Arrival, Facts, Selector};
 use crate::audit::{Entry, Outcome};
-use crate::authz::Permitted;
+use crate::authz::{Denied, Permitted};
 use crate::digest::sha256;
 use crate::gateway::Gateway;
 use crate::protocol::{Admitted, Door};
@@ -94,7 +94,7 @@ pub(crate) async fn serve(
     match forward(gateway, &snapshot, arrival, body, &mut entry, &mut asked).await {
         Ok(Forwarded::Answer(answer)) => answer,
         Ok(Forwarded::Reply(reply)) => {
-            Answer::Stream(Box::new(ReplyStream::new(reply, entry, snapshot)))
+            Answer::Stream(Box::new(ReplyStream::new(*reply, entry, snapshot)))
         }
         Err(refusal) => refuse(&refusal, &asked, &mut entry),
     }
@@ -157,7 +157,7 @@ pub(crate) fn turn_away(gateway: &Gateway, facts: &Facts, refusal: &Refusal) -> 
 
 enum Forwarded {
     Answer(Answer),
-    Reply(upstream::Reply),
+    Reply(Box<upstream::Reply>),
 }
 
 async fn forward(
@@ -187,7 +187,7 @@ async fn forward(
     );
     entry.step("protocol");
 
-    let connected = connect(snapshot, admitted, entry)?; // Admitted → Permitted<Admitted>
+    let connected = decided(snapshot.authz().connect(admitted), snapshot, entry)?; // Admitted → Permitted<Admitted>
     let principal = Arc::clone(connected.what().routed().principal());
     let leases = Leases {
         servers: gateway.servers(),
@@ -208,7 +208,7 @@ async fn forward(
     describe_call(&call, entry);
     entry.step("registry");
 
-    let permitted = authorize(snapshot, call, entry)?; // Call → Permitted<Call>
+    let permitted = decided(snapshot.authz().authorize(call), snapshot, entry)?; // Call → Permitted<Call>
     entry.step("authz");
 
     let screened = screen(snapshot, permitted, entry)?; // Permitted<Call> → Screened<Call>
@@ -218,7 +218,7 @@ async fn forward(
     let changes = outbound.screened().permitted().what().may_change();
     let recorded = entry.intend(outbound, changes).await?; // Outbound → Recorded<Outbound>
     let reply = upstream::send(recorded).await?; // Recorded<Outbound> → Reply
-    Ok(Forwarded::Reply(reply))
+    Ok(Forwarded::Reply(Box::new(reply)))
 }
 
 /// The one strict parse of a message.
@@ -283,7 +283,7 @@ async fn answer(
         }
         Method::Ping => (Judged::own("{}".to_owned()), None),
         Method::LoggingSetLevel => {
-            authorize_level(snapshot, admitted, entry)?;
+            decided(snapshot.authz().set_level(admitted), snapshot, entry)?;
             let result = local::set_level(&connected, leases).await?;
             (Judged::own(result), None)
         }
@@ -348,56 +348,21 @@ fn new_session(gateway: &Gateway, admitted: &Admitted) -> Result<String, Refusal
     )
 }
 
-fn connect(
+/// Notes what the policies said, and turns their "no" into a refusal.
+fn decided<T>(
+    decision: Result<Permitted<T>, Denied>,
     snapshot: &Snapshot,
-    admitted: Admitted,
     entry: &mut Entry,
-) -> Result<Permitted<Admitted>, Refusal> {
+) -> Result<Permitted<T>, Refusal> {
     let version = snapshot.authz().version();
-    match snapshot.authz().connect(admitted) {
+    match decision {
         Ok(permitted) => {
             entry.decision(true, permitted.policies(), version);
             Ok(permitted)
-        }
-        Err((_, denied)) => {
-            entry.decision(false, &denied.policies, version);
-            Err(Refusal::new(Reason::ProfileDenied))
-        }
-    }
-}
-
-fn authorize_level(
-    snapshot: &Snapshot,
-    admitted: &Admitted,
-    entry: &mut Entry,
-) -> Result<(), Refusal> {
-    let version = snapshot.authz().version();
-    match snapshot.authz().set_level(admitted) {
-        Ok(policies) => {
-            entry.decision(true, &policies, version);
-            Ok(())
         }
         Err(denied) => {
             entry.decision(false, &denied.policies, version);
-            Err(Refusal::new(denied.reason))
-        }
-    }
-}
-
-fn authorize(
-    snapshot: &Snapshot,
-    call: Call,
-    entry: &mut Entry,
-) -> Result<Permitted<Call>, Refusal> {
-    let version = snapshot.authz().version();
-    match snapshot.authz().authorize(call) {
-        Ok(permitted) => {
-            entry.decision(true, permitted.policies(), version);
-            Ok(permitted)
-        }
-        Err((call, denied)) => {
-            entry.decision(false, &denied.policies, version);
-            Err(denied.refuse_call(&call))
+            Err(denied.refusal())
         }
     }
 }
@@ -417,8 +382,8 @@ fn screen(
             }
             Ok(screened)
         }
-        Err((_, screening)) => {
-            entry.screened(Verdict::Block, &screening.findings);
+        Err(findings) => {
+            entry.screened(Verdict::Block, &findings);
             Err(Refusal::new(Reason::ArgumentsBlocked))
         }
     }

@@ -19,6 +19,13 @@ pub use table::{Face, Origin, Reason};
 #[derive(Debug)]
 pub struct Refusal {
     reason: Reason,
+    /// Boxed, so that the way of a message that is not refused stays small.
+    told: Box<Told>,
+}
+
+/// What is known beyond the reason.
+#[derive(Debug, Default)]
+struct Told {
     subject: Option<Subject>,
     /// The id of a request that could not be read any further (raw token).
     id: Option<String>,
@@ -40,37 +47,32 @@ impl Refusal {
     pub(crate) fn new(reason: Reason) -> Self {
         Self {
             reason,
-            subject: None,
-            id: None,
-            detail: None,
-            data: Vec::new(),
-            cause: None,
+            told: Box::default(),
         }
     }
 
     /// A refusal of the thing the client asked for.
     pub(crate) fn of(reason: Reason, subject: Subject) -> Self {
-        Self {
-            subject: Some(subject),
-            ..Self::new(reason)
-        }
+        let mut refusal = Self::new(reason);
+        refusal.told.subject = Some(subject);
+        refusal
     }
 
     /// Adds a sentence that is safe to show: it may name members, headers and limits, never content.
     pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
+        self.told.detail = Some(detail.into());
         self
     }
 
     /// Adds a raw JSON member to the error's `data`.
     pub(crate) fn data(mut self, key: &'static str, raw: String) -> Self {
-        self.data.push((key, raw));
+        self.told.data.push((key, raw));
         self
     }
 
     /// Attaches the internal cause. It reaches the log and nothing else.
     pub(crate) fn because(mut self, cause: impl Error + Send + Sync + 'static) -> Self {
-        self.cause = Some(Box::new(cause));
+        self.told.cause = Some(Box::new(cause));
         self
     }
 
@@ -93,7 +95,7 @@ impl Refusal {
 
     /// The internal cause, for the log.
     pub fn cause(&self) -> Option<&(dyn Error + Send + Sync)> {
-        self.cause.as_deref()
+        self.told.cause.as_deref()
     }
 
     /// The JSON-RPC error for the request `id` (raw token; `None` is written as `null`).
@@ -108,27 +110,27 @@ impl Refusal {
             quote(entry),
             face.retryable
         );
-        for (key, raw) in &self.data {
+        for (key, raw) in &self.told.data {
             data.push(',');
             data.push_str(&quote(key));
             data.push(':');
             data.push_str(raw);
         }
         data.push('}');
-        let id = id.or(self.id.as_deref());
+        let id = id.or(self.told.id.as_deref());
         error_response(id, self.code(&face, era), &text, Some(&data))
     }
 
     /// A missing resource has an error code of its own in the legacy era only.
     fn code(&self, face: &Face, era: Era) -> i64 {
-        match (&self.subject, era) {
+        match (&self.told.subject, era) {
             (Some(Subject::Resource(_)), Era::Legacy) if face.hides => codes::RESOURCE_NOT_FOUND,
             _ => face.code,
         }
     }
 
     fn public_text(&self, face: &Face) -> String {
-        let mut text = match &self.subject {
+        let mut text = match &self.told.subject {
             Some(Subject::Tool(name)) if face.hides => format!("Unknown tool: {}", shorten(name)),
             Some(Subject::Prompt(name)) if face.hides => {
                 format!("Unknown prompt: {}", shorten(name))
@@ -138,7 +140,7 @@ impl Refusal {
             }
             _ => face.text.to_owned(),
         };
-        if let Some(detail) = &self.detail
+        if let Some(detail) = &self.told.detail
             && !face.hides
         {
             text.push_str(": ");
@@ -160,11 +162,9 @@ impl From<WireError> for Refusal {
                 _ => Reason::InvalidRequest,
             },
         };
-        let id = error.id().map(str::to_owned);
-        Self {
-            id,
-            ..Self::new(reason).detail(error.to_string())
-        }
+        let mut refusal = Self::new(reason).detail(error.to_string());
+        refusal.told.id = error.id().map(str::to_owned);
+        refusal
     }
 }
 

@@ -46,35 +46,20 @@ impl<T> Screened<T> {
     }
 }
 
-/// Judges what a call would send.
+/// Judges what a call would send. The findings of what is blocked come back as the error.
 pub(crate) fn screen_call(
     shield: &Shield,
     permitted: Permitted<Call>,
-) -> Result<Screened<Call>, (Permitted<Call>, Screening<'static>)> {
+) -> Result<Screened<Call>, Vec<Finding>> {
     let params = outgoing(permitted.what());
-    let screening = shield.screen(Direction::Argument, &params);
     let Screening {
         verdict,
         findings,
         text,
-    } = screening;
+    } = shield.screen(Direction::Argument, &params);
     match verdict {
-        Verdict::Block | Verdict::Hold => {
-            let shown = Screening {
-                verdict,
-                findings,
-                text: Cow::Borrowed(""),
-            };
-            Err((permitted, shown))
-        }
-        Verdict::Redact if !is_same_call(permitted.what(), &params, &text) => {
-            let shown = Screening {
-                verdict: Verdict::Block,
-                findings,
-                text: Cow::Borrowed(""),
-            };
-            Err((permitted, shown))
-        }
+        Verdict::Block | Verdict::Hold => Err(findings),
+        Verdict::Redact if !is_same_call(permitted.what(), &params, &text) => Err(findings),
         Verdict::Allow | Verdict::Mark | Verdict::Redact => {
             let params = text.into_owned();
             Ok(Screened {

@@ -55,10 +55,10 @@ pub(crate) fn broken_off(error: UpstreamError) -> Refusal {
 /// What a server that cannot be reached or asked looks like to a host.
 pub(crate) fn refused(error: UpstreamError) -> Refusal {
     let reason = match &error {
-        UpstreamError::TimedOut { .. } => Reason::UpstreamTimeout,
+        UpstreamError::TimedOut => Reason::UpstreamTimeout,
         UpstreamError::Died { .. } => Reason::UpstreamDied,
         UpstreamError::Protocol(_) => Reason::UpstreamProtocol,
-        UpstreamError::TooLarge { .. } => Reason::UpstreamTooLarge,
+        UpstreamError::TooLarge => Reason::UpstreamTooLarge,
         _ => Reason::UpstreamUnavailable,
     };
     Refusal::new(reason).because(error)
