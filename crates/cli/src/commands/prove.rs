@@ -49,8 +49,8 @@ use stage::Stage;
     after_help = "Examples:\n  portcullis prove\n  portcullis prove -c /etc/portcullis/portcullis.toml\n  \
                         portcullis prove --calls 0                 # no timing, a few seconds\n  \
                         portcullis prove --json | jq '.controls[] | {control, state}'\n\n\
-                        Cost: the same call with and without one control, in turn (ABBA). What is shown is the\n\
-                        difference of the medians with the half width of its 95 % confidence interval.\n\n\
+                        Cost: the same call with and without one control, in pairs (ABBA). What is shown is the\n\
+                        median of the differences with the half width of its 99 % confidence interval.\n\n\
                         Exit codes: 0 every enabled control is active, 1 something is not wired,\n\
                         3 could not run, 64 bad configuration."
 )]
@@ -112,7 +112,7 @@ async fn account(prove: &Prove, loaded: &Loaded, folder: &Path, progress: &Progr
     let mut all = Vec::new();
     for control in CONTROLS {
         let (row, samples) = run.control(control, &stage, &before, &approved).await?;
-        all.extend(samples.with);
+        all.extend(samples.with());
         rows.push(row);
     }
     progress.set_message("what has no switch");
@@ -146,7 +146,7 @@ async fn account(prove: &Prove, loaded: &Loaded, folder: &Path, progress: &Progr
         debug_build: cfg!(debug_assertions),
         controls: rows,
         always,
-        call: cost::median(&all).map(Into::into),
+        call: cost::median(all).map(Into::into),
         notes,
     })
 }

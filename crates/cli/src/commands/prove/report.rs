@@ -60,6 +60,9 @@ impl Report {
     pub(super) fn show(&self) {
         terminal::line(format!("{}  {}\n", terminal::bold("Controls of"), self.configuration));
         let width = self.controls.iter().map(|row| row.control.len()).max().unwrap_or(0);
+        if self.call.is_some() {
+            terminal::line(terminal::dim(format!("  {:<width$}  {:<31}{}", "control", "state", "added to a call (median)")));
+        }
         for row in &self.controls {
             row.show(width);
         }
