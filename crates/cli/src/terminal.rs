@@ -5,15 +5,24 @@
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 
-/// Writes a line to standard output. A reader that went away ends the process, as it does with
-/// other commands in a pipe.
+/// Set once the reader of standard output went away, as `head` does.
+static READER_GONE: AtomicBool = AtomicBool::new(false);
+
+/// Writes a line to standard output. What follows after the reader went away is dropped: the
+/// command comes to its own end, and cleans up.
 pub(crate) fn line(text: impl Display) {
     if writeln!(anstream::stdout().lock(), "{text}").is_err() {
-        std::process::exit(0);
+        READER_GONE.store(true, Ordering::Relaxed);
     }
+}
+
+/// Whether nobody reads standard output any more. What goes on for ever should then end.
+pub(crate) fn reader_is_gone() -> bool {
+    READER_GONE.load(Ordering::Relaxed)
 }
 
 /// Writes a line to standard error.

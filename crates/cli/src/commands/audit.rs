@@ -27,7 +27,7 @@ enum Action {
     /// Shows the newest entries
     Tail(Tail),
     /// Finds entries
-    Query(Query),
+    Query(Box<Query>),
 }
 
 #[derive(Debug, Args)]
@@ -102,7 +102,7 @@ struct Query {
 
 pub(crate) async fn run(audit: Audit) -> Result<Exit, Failure> {
     match audit.action {
-        Action::Query(query) => find(query).await,
+        Action::Query(query) => find(*query).await,
         Action::Tail(tail) => follow(tail).await,
     }
 }
@@ -174,7 +174,7 @@ async fn follow(tail: Tail) -> Result<Exit, Failure> {
     if !tail.follow {
         return Ok(Exit::Fine);
     }
-    loop {
+    while !terminal::reader_is_gone() {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(300)) => {}
             () = setup::stop_signal() => return Ok(Exit::Fine),
@@ -199,6 +199,7 @@ async fn follow(tail: Tail) -> Result<Exit, Failure> {
             }
         }
     }
+    Ok(Exit::Fine)
 }
 
 async fn read(store: &Sqlite, filter: &AuditFilter) -> Result<Vec<AuditEntry>, Failure> {
