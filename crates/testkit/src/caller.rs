@@ -1,9 +1,11 @@
 //! An MCP client of either era, over [`crate::Call`].
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use portcullis_mcp::headers::encode_value;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::{Call, Reply, TestGateway};
 
@@ -32,9 +34,23 @@ pub struct Caller<'g> {
 }
 
 impl<'g> Caller<'g> {
-    pub(crate) fn new(gateway: &'g TestGateway, speaks: Speaks, path: &str, headers: &[(&str, &str)]) -> Self {
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self { gateway, speaks, path: path.to_owned(), headers, next: AtomicU64::new(1) }
+    pub(crate) fn new(
+        gateway: &'g TestGateway,
+        speaks: Speaks,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Self {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Self {
+            gateway,
+            speaks,
+            path: path.to_owned(),
+            headers,
+            next: AtomicU64::new(1),
+        }
     }
 
     /// Greets the gateway, in the legacy era, and keeps the session.
@@ -44,21 +60,31 @@ impl<'g> Caller<'g> {
         }
         let params = r#"{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"tester","version":"1"}}"#;
         let reply = self.call("initialize", params).await;
-        let session = reply.header("mcp-session-id").unwrap_or_else(|| panic!("no session: {reply:?}")).to_owned();
+        let session = reply
+            .header("mcp-session-id")
+            .unwrap_or_else(|| panic!("no session: {reply:?}"))
+            .to_owned();
         self.headers.push(("mcp-session-id".to_owned(), session));
-        self.headers.push(("mcp-protocol-version".to_owned(), "2025-11-25".to_owned()));
+        self.headers
+            .push(("mcp-protocol-version".to_owned(), "2025-11-25".to_owned()));
         let initialized = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
         assert_eq!(self.http().body(initialized).send().await.status, 202);
     }
 
     /// The session id.
     pub fn session(&self) -> Option<&str> {
-        self.headers.iter().find(|(name, _)| name == "mcp-session-id").map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(name, _)| name == "mcp-session-id")
+            .map(|(_, value)| value.as_str())
     }
 
     /// A POST with the headers that this client always sends.
     pub fn http(&self) -> Call {
-        self.headers.iter().fold(self.gateway.http("POST", &self.path), |call, (name, value)| call.header(name, value))
+        self.headers.iter().fold(
+            self.gateway.http("POST", &self.path),
+            |call, (name, value)| call.header(name, value),
+        )
     }
 
     /// The POST of a request, ready to be changed and sent.
@@ -89,12 +115,20 @@ impl<'g> Caller<'g> {
 
     /// Sends a request under this raw id.
     pub async fn call_as(&self, id: &str, method: &str, params: &str) -> Reply {
-        self.gateway.keep(self.prepare(id, method, params).send().await)
+        self.gateway
+            .keep(self.prepare(id, method, params).send().await)
     }
 
     /// Calls a tool with raw arguments.
     pub async fn tool(&self, name: &str, arguments: &str) -> Reply {
-        self.call("tools/call", &format!(r#"{{"name":{},"arguments":{arguments}}}"#, Value::from(name))).await
+        self.call(
+            "tools/call",
+            &format!(
+                r#"{{"name":{},"arguments":{arguments}}}"#,
+                Value::from(name)
+            ),
+        )
+        .await
     }
 
     /// The names (or URIs) of one list, all pages of it.
@@ -109,8 +143,14 @@ impl<'g> Caller<'g> {
         let mut params = "{}".to_owned();
         loop {
             let result = self.call(method, &params).await.result();
-            let items = result[member].as_array().unwrap_or_else(|| panic!("no {member}: {result}"));
-            names.extend(items.iter().map(|item| item[identity].as_str().unwrap().to_owned()));
+            let items = result[member]
+                .as_array()
+                .unwrap_or_else(|| panic!("no {member}: {result}"));
+            names.extend(
+                items
+                    .iter()
+                    .map(|item| item[identity].as_str().unwrap().to_owned()),
+            );
             match result["nextCursor"].as_str() {
                 Some(cursor) => params = serde_json::json!({ "cursor": cursor }).to_string(),
                 None => return names,
@@ -123,16 +163,24 @@ fn request(id: &str, method: &str, params: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#)
 }
 
-/// Raw params with the self-description of a modern request. They may have a `_meta` of their own,
-/// written `"_meta":{…}`.
+/// Raw params with the self-description of a modern request, in the `_meta` that they have or in a
+/// new one at their end. Every other byte stays.
 pub fn modern_params(params: &str) -> String {
     let stamp = r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"tester","version":"1"}"#;
-    if let Some((before, after)) = params.split_once(r#""_meta":{"#) {
-        let comma = if after.trim_start().starts_with('}') { "" } else { "," };
-        return format!(r#"{before}"_meta":{{{stamp}{comma}{after}"#);
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(params).unwrap();
+    if let Some(meta) = members.get("_meta") {
+        // The raw value borrows from the params, so that its place is where its text starts.
+        let start = meta.get().as_ptr() as usize - params.as_ptr() as usize;
+        let (before, after) = params.split_at(start + 1);
+        let comma = if after.trim_start().starts_with('}') {
+            ""
+        } else {
+            ","
+        };
+        return format!("{before}{stamp}{comma}{after}");
     }
     let inner = params.trim_end().strip_suffix('}').unwrap();
-    let comma = if inner.trim() == "{" { "" } else { "," };
+    let comma = if members.is_empty() { "" } else { "," };
     format!(r#"{inner}{comma}"_meta":{{{stamp}}}}}"#)
 }
 
@@ -142,6 +190,6 @@ fn name_of(method: &str, params: &str) -> Option<String> {
         "resources/read" => "uri",
         _ => return None,
     };
-    let members: std::collections::BTreeMap<String, Box<serde_json::value::RawValue>> = serde_json::from_str(params).ok()?;
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(params).ok()?;
     serde_json::from_str(members.get(member)?.get()).ok()
 }

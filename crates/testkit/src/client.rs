@@ -32,7 +32,13 @@ pub struct Reply {
 
 impl Call {
     pub(crate) fn new(address: SocketAddr, verb: &str, path: &str) -> Self {
-        let call = Self { address, verb: verb.to_owned(), path: path.to_owned(), headers: HeaderMap::new(), body: Vec::new() };
+        let call = Self {
+            address,
+            verb: verb.to_owned(),
+            path: path.to_owned(),
+            headers: HeaderMap::new(),
+            body: Vec::new(),
+        };
         call.header("host", &address.to_string())
             .header("content-type", "application/json")
             .header("accept", "application/json, text/event-stream")
@@ -41,14 +47,20 @@ impl Call {
     /// Sets a header, in place of one with this name.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.insert(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        self.headers.insert(
+            HeaderName::from_bytes(name.as_bytes()).unwrap(),
+            HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+        );
         self
     }
 
     /// Adds a header beside one with this name.
     #[must_use]
     pub fn another(mut self, name: &str, value: &str) -> Self {
-        self.headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        self.headers.append(
+            HeaderName::from_bytes(name.as_bytes()).unwrap(),
+            HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+        );
         self
     }
 
@@ -76,7 +88,9 @@ impl Call {
     /// Sends it and reads the response to its end.
     pub async fn send(self) -> Reply {
         let stream = TcpStream::connect(self.address).await.unwrap();
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .unwrap();
         let _connection = Connection(tokio::spawn(async move {
             // The gateway may close as it likes; what matters is the response.
             let _ended = connection.await;
@@ -88,7 +102,11 @@ impl Call {
         let response = sender.send_request(request).await.unwrap();
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Reply { status: head.status.as_u16(), headers: head.headers, body: String::from_utf8(body.to_vec()).unwrap() }
+        Reply {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        }
     }
 }
 
@@ -112,13 +130,25 @@ impl Reply {
         if self.header("content-type") != Some("text/event-stream") {
             return vec![self.body.clone()];
         }
-        let data = |event: &str| event.lines().filter_map(|line| line.strip_prefix("data: ")).collect::<Vec<_>>().join("\n");
-        self.body.split("\n\n").map(data).filter(|data| !data.is_empty()).collect()
+        let data = |event: &str| {
+            event
+                .lines()
+                .filter_map(|line| line.strip_prefix("data: "))
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        self.body
+            .split("\n\n")
+            .map(data)
+            .filter(|data| !data.is_empty())
+            .collect()
     }
 
     /// The last message: the answer.
     pub fn answer(&self) -> String {
-        self.messages().pop().unwrap_or_else(|| panic!("no message: {self:?}"))
+        self.messages()
+            .pop()
+            .unwrap_or_else(|| panic!("no message: {self:?}"))
     }
 
     /// The answer as a tree.
@@ -135,7 +165,10 @@ impl Reply {
 
     /// The id of the refusal's reason, as the client sees it; empty when it is no refusal.
     pub fn reason(&self) -> String {
-        self.json()["error"]["data"]["reason"].as_str().unwrap_or_default().to_owned()
+        self.json()["error"]["data"]["reason"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// The raw result, byte for byte as it came.
@@ -146,6 +179,10 @@ impl Reply {
             result: &'a serde_json::value::RawValue,
         }
         let answer = self.answer();
-        serde_json::from_str::<Envelope<'_>>(&answer).unwrap_or_else(|error| panic!("{error}: {answer}")).result.get().to_owned()
+        serde_json::from_str::<Envelope<'_>>(&answer)
+            .unwrap_or_else(|error| panic!("{error}: {answer}"))
+            .result
+            .get()
+            .to_owned()
     }
 }

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use portcullis_gateway::{Gateway, LoadError, load};
-use portcullis_store::{AuditEntry, AuditFilter, AuditStore, DefinitionRecord, RegistryStore, Sqlite, State};
+use portcullis_store::{
+    AuditEntry, AuditFilter, AuditStore, DefinitionRecord, RegistryStore, Sqlite, State,
+};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -34,7 +36,9 @@ pub struct TestGateway {
 
 impl std::fmt::Debug for TestGateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TestGateway").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("TestGateway")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -52,7 +56,11 @@ impl TestGateway {
 
     /// A server by the name it is configured under.
     pub fn server(&self, name: &str) -> &ScriptedServer {
-        self.servers.iter().find(|(known, _)| known == name).map(|(_, server)| server).unwrap_or_else(|| panic!("no server {name}"))
+        self.servers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, server)| server)
+            .unwrap_or_else(|| panic!("no server {name}"))
     }
 
     /// Where it listens.
@@ -111,13 +119,23 @@ impl TestGateway {
     /// The whole audit trail, oldest first, after everything under way is written.
     pub async fn entries(&self) -> Vec<AuditEntry> {
         self.gateway.flush().await;
-        self.store.entries(&AuditFilter { limit: 100_000, ..AuditFilter::default() }).await.unwrap()
+        self.store
+            .entries(&AuditFilter {
+                limit: 100_000,
+                ..AuditFilter::default()
+            })
+            .await
+            .unwrap()
     }
 
     /// The last entry of this method, once it is closed.
     pub async fn entry(&self, method: &str) -> AuditEntry {
         eventually(&format!("a closed entry of {method}"), async || {
-            let entry = self.entries().await.into_iter().rfind(|entry| entry.opened.method == method);
+            let entry = self
+                .entries()
+                .await
+                .into_iter()
+                .rfind(|entry| entry.opened.method == method);
             entry.filter(|entry| entry.closed.is_some())
         })
         .await
@@ -134,11 +152,19 @@ impl TestGateway {
         let records = self.definitions().await;
         let record = records
             .iter()
-            .rfind(|record| record.key.server == server && record.key.kind == kind && record.key.name == name)
+            .rfind(|record| {
+                record.key.server == server && record.key.kind == kind && record.key.name == name
+            })
             .unwrap_or_else(|| panic!("{server} {kind} {name} was never seen"));
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_micros();
         let now = i64::try_from(now).unwrap();
-        self.store.decide(&record.key, &record.hash, state, "tester", now, None).await.unwrap();
+        self.store
+            .decide(&record.key, &record.hash, state, "tester", now, None)
+            .await
+            .unwrap();
     }
 
     /// Changes a section of the configuration and reloads.

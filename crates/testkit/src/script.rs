@@ -62,19 +62,27 @@ impl Script {
 
     /// A server of 2026-07-28 that offers nothing yet.
     pub fn modern() -> Self {
-        Self { speaks: Speaks::Modern, ..Self::legacy() }
+        Self {
+            speaks: Speaks::Modern,
+            ..Self::legacy()
+        }
     }
 
     /// A server of this era that offers nothing yet.
     pub fn of(speaks: Speaks) -> Self {
-        Self { speaks, ..Self::legacy() }
+        Self {
+            speaks,
+            ..Self::legacy()
+        }
     }
 
     /// Offers a plain tool.
     #[must_use]
     pub fn tool(self, name: &str) -> Self {
         let name = serde_json::to_string(name).unwrap();
-        self.tool_json(format!(r#"{{"name":{name},"description":"does it","inputSchema":{{"type":"object"}}}}"#))
+        self.tool_json(format!(
+            r#"{{"name":{name},"description":"does it","inputSchema":{{"type":"object"}}}}"#
+        ))
     }
 
     /// Offers a tool with this definition.
@@ -87,21 +95,25 @@ impl Script {
     /// Offers a prompt.
     #[must_use]
     pub fn prompt(mut self, name: &str) -> Self {
-        self.prompts.push(format!(r#"{{"name":"{name}","arguments":[{{"name":"topic"}}]}}"#));
+        self.prompts.push(format!(
+            r#"{{"name":"{name}","arguments":[{{"name":"topic"}}]}}"#
+        ));
         self
     }
 
     /// Offers a resource.
     #[must_use]
     pub fn resource(mut self, uri: &str) -> Self {
-        self.resources.push(format!(r#"{{"uri":"{uri}","name":"{uri}"}}"#));
+        self.resources
+            .push(format!(r#"{{"uri":"{uri}","name":"{uri}"}}"#));
         self
     }
 
     /// Offers a resource template.
     #[must_use]
     pub fn template(mut self, template: &str) -> Self {
-        self.templates.push(format!(r#"{{"uriTemplate":"{template}","name":"made"}}"#));
+        self.templates
+            .push(format!(r#"{{"uriTemplate":"{template}","name":"made"}}"#));
         self
     }
 
@@ -115,7 +127,8 @@ impl Script {
     /// Answers `method` for `name` like this.
     #[must_use]
     pub fn on(mut self, method: &str, name: &str, steps: impl Into<Vec<Step>>) -> Self {
-        self.answers.insert(0, (method.to_owned(), name.to_owned(), steps.into()));
+        self.answers
+            .insert(0, (method.to_owned(), name.to_owned(), steps.into()));
         self
     }
 
@@ -124,7 +137,10 @@ impl Script {
         let mut members = vec![r#""logging":{}"#, r#""completions":{}"#];
         members.extend(has(&self.tools).then_some(r#""tools":{"listChanged":true}"#));
         members.extend(has(&self.prompts).then_some(r#""prompts":{"listChanged":true}"#));
-        members.extend((has(&self.resources) || has(&self.templates)).then_some(r#""resources":{"listChanged":true}"#));
+        members.extend(
+            (has(&self.resources) || has(&self.templates))
+                .then_some(r#""resources":{"listChanged":true}"#),
+        );
         format!("{{{}}}", members.join(","))
     }
 
@@ -132,14 +148,20 @@ impl Script {
         self.answers
             .iter()
             .find(|(known, of, _)| known == method && (of == "*" || of == name))
-            .map_or_else(|| vec![self.usual(method, name)], |(_, _, steps)| steps.clone())
+            .map_or_else(
+                || vec![self.usual(method, name)],
+                |(_, _, steps)| steps.clone(),
+            )
     }
 
     fn usual(&self, method: &str, name: &str) -> Step {
         let uri = serde_json::to_string(name).unwrap();
         let result = match method {
             "tools/call" => r#"{"content":[{"type":"text","text":"done"}]}"#.to_owned(),
-            "prompts/get" => r#"{"messages":[{"role":"user","content":{"type":"text","text":"hello"}}]}"#.to_owned(),
+            "prompts/get" => {
+                r#"{"messages":[{"role":"user","content":{"type":"text","text":"hello"}}]}"#
+                    .to_owned()
+            }
             "resources/read" => format!(r#"{{"contents":[{{"uri":{uri},"text":"content"}}]}}"#),
             "completion/complete" => r#"{"completion":{"values":["one","two"]}}"#.to_owned(),
             "logging/setLevel" | "ping" => "{}".to_owned(),

@@ -3,11 +3,13 @@
 mod answer;
 mod http;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use futures_util::future::BoxFuture;
+use serde_json::value::RawValue;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 
@@ -81,7 +83,10 @@ impl ScriptedServer {
     }
 
     /// Runs before a request is answered; the answer waits for it.
-    pub fn on_arrival(&self, hook: impl Fn(Received) -> BoxFuture<'static, ()> + Send + Sync + 'static) {
+    pub fn on_arrival(
+        &self,
+        hook: impl Fn(Received) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+    ) {
         *self.shared.hook.lock().unwrap() = Some(Arc::new(hook));
     }
 
@@ -92,23 +97,34 @@ impl ScriptedServer {
 
     /// The requests with this method so far.
     pub fn calls(&self, method: &str) -> Vec<Received> {
-        self.received().into_iter().filter(|request| request.method == method).collect()
+        self.received()
+            .into_iter()
+            .filter(|request| request.method == method)
+            .collect()
     }
 
     /// The last request with this method.
     pub fn last(&self, method: &str) -> Received {
-        self.calls(method).pop().unwrap_or_else(|| panic!("the server got no {method}"))
+        self.calls(method)
+            .pop()
+            .unwrap_or_else(|| panic!("the server got no {method}"))
     }
 
     /// Waits until `count` requests with this method have come.
     pub async fn arrived(&self, method: &str, count: usize) {
-        eventually(&format!("{count} of {method}"), async || (self.calls(method).len() >= count).then_some(())).await;
+        eventually(&format!("{count} of {method}"), async || {
+            (self.calls(method).len() >= count).then_some(())
+        })
+        .await;
     }
 
     /// Waits until the gateway gave up on `count` answers by closing their connection.
     pub async fn abandoned(&self, count: usize) {
         let abandoned = &self.shared.abandoned;
-        eventually("an abandoned answer", async || (abandoned.load(Ordering::SeqCst) >= count).then_some(())).await;
+        eventually("an abandoned answer", async || {
+            (abandoned.load(Ordering::SeqCst) >= count).then_some(())
+        })
+        .await;
     }
 
     /// Announces that a list changed (`tools`, `prompts` or `resources`) on every open stream, once
@@ -116,37 +132,58 @@ impl ScriptedServer {
     pub async fn announce(&self, list: &str) {
         let text = format!(r#"{{"jsonrpc":"2.0","method":"notifications/{list}/list_changed"}}"#);
         let announcements = &self.shared.announcements;
-        eventually("a stream for announcements", async || announcements.send(text.clone()).ok()).await;
+        eventually("a stream for announcements", async || {
+            announcements.send(text.clone()).ok()
+        })
+        .await;
     }
 
     /// Everything received, as one text to search.
     pub fn transcript(&self) -> String {
-        self.received().iter().map(|request| format!("{request:?}\n")).collect()
+        self.received()
+            .iter()
+            .map(|request| format!("{request:?}\n"))
+            .collect()
     }
 }
 
 impl Received {
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The raw value of a member of the params.
-    pub fn param(&self, member: &str) -> Option<String> {
-        let params = self.params.as_deref()?;
-        let members: std::collections::BTreeMap<String, &serde_json::value::RawValue> = serde_json::from_str(params).ok()?;
-        members.get(member).map(|value| value.get().to_owned())
+    pub fn param(&self, name: &str) -> Option<String> {
+        member(self.params.as_deref()?, name)
+    }
+
+    /// The raw value of a member of the params' `_meta`.
+    pub fn meta(&self, key: &str) -> Option<String> {
+        member(&self.param("_meta")?, key)
     }
 
     /// The params as a tree, for what needs no exact bytes.
     pub fn json(&self) -> serde_json::Value {
-        self.params.as_deref().map_or(serde_json::Value::Null, |params| serde_json::from_str(params).unwrap())
+        let params = self.params.as_deref().unwrap_or("null");
+        serde_json::from_str(params).unwrap()
     }
 
     /// The tool, prompt or URI that is asked for.
     pub fn name(&self) -> String {
-        let params = self.json();
-        let of = |value: &serde_json::Value| value["name"].as_str().or(value["uri"].as_str()).map(str::to_owned);
-        of(&params).or_else(|| of(&params["ref"])).unwrap_or_default()
+        let of = |params: &str| member(params, "name").or_else(|| member(params, "uri"));
+        let params = self.params.as_deref().unwrap_or("{}");
+        let raw = of(params).or_else(|| of(&member(params, "ref")?));
+        raw.map(|raw| serde_json::from_str(&raw).unwrap())
+            .unwrap_or_default()
     }
+}
+
+/// The raw value of an object's member. Numbers of any size are left alone.
+fn member(object: &str, name: &str) -> Option<String> {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(object).ok()?;
+    members.get(name).map(|value| value.get().to_owned())
 }

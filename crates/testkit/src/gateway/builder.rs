@@ -30,10 +30,18 @@ pub(super) struct Files {
 
 impl Builder {
     pub(super) fn new() -> Self {
-        let mut files = Files { sections: Vec::new(), cedar: "permit (principal, action, resource);".to_owned() };
+        let mut files = Files {
+            sections: Vec::new(),
+            cedar: "permit (principal, action, resource);".to_owned(),
+        };
         files.section("authn", "loopback = \"local\"");
         files.section("registry", "mode = \"trust-on-first-use\"");
-        Self { files, servers: Vec::new(), canaries: Vec::new(), wrap: None }
+        Self {
+            files,
+            servers: Vec::new(),
+            canaries: Vec::new(),
+            wrap: None,
+        }
     }
 
     /// Adds a server. The profile `main` at `/mcp/main` has all of them, unless a section says else.
@@ -62,7 +70,11 @@ impl Builder {
     #[must_use]
     pub fn key(self, user: &str, key: &str, groups: &str) -> Self {
         let hash = sha256(key);
-        self.section("[authn.key]", &format!("name = \"{user}\"\nhash = \"{hash}\"\ngroups = [{groups}]")).canary(key)
+        self.section(
+            "[authn.key]",
+            &format!("name = \"{user}\"\nhash = \"{hash}\"\ngroups = [{groups}]"),
+        )
+        .canary(key)
     }
 
     /// Nobody gets in without a key.
@@ -87,7 +99,10 @@ impl Builder {
 
     /// Puts something between the gateway and its audit store.
     #[must_use]
-    pub fn audit(mut self, wrap: impl FnOnce(Arc<dyn AuditStore>) -> Arc<dyn AuditStore> + 'static) -> Self {
+    pub fn audit(
+        mut self,
+        wrap: impl FnOnce(Arc<dyn AuditStore>) -> Arc<dyn AuditStore> + 'static,
+    ) -> Self {
         self.wrap = Some(Box::new(wrap));
         self
     }
@@ -100,12 +115,16 @@ impl Builder {
             let server = ScriptedServer::start(script).await;
             let section = format!("servers.{name}");
             let more = self.files.body(&section);
-            self.files.section(&section, &format!("url = \"{}\"\n{more}", server.url()));
+            self.files
+                .section(&section, &format!("url = \"{}\"\n{more}", server.url()));
             names.push(format!("\"{name}\""));
             servers.push((name, server));
         }
         if self.files.body("profiles.main").is_empty() && !names.is_empty() {
-            self.files.section("profiles.main", &format!("servers = [{}]", names.join(", ")));
+            self.files.section(
+                "profiles.main",
+                &format!("servers = [{}]", names.join(", ")),
+            );
         }
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("portcullis.toml");
@@ -113,7 +132,9 @@ impl Builder {
         std::fs::create_dir(folder.path().join("policies")).unwrap();
         std::fs::write(folder.path().join("policies/test.cedar"), &self.files.cedar).unwrap();
         let loaded = load(&path).unwrap_or_else(|error| panic!("{}", error.problems().join("\n")));
-        let store = Sqlite::open(&folder.path().join("portcullis.db")).await.unwrap();
+        let store = Sqlite::open(&folder.path().join("portcullis.db"))
+            .await
+            .unwrap();
         let mut stores = Stores::from(store.clone());
         if let Some(wrap) = self.wrap {
             stores.audit = wrap(stores.audit);
@@ -143,7 +164,10 @@ impl Builder {
 
 impl Files {
     pub(super) fn section(&mut self, name: &str, body: &str) {
-        let known = self.sections.iter_mut().find(|(known, _)| known == name && !name.starts_with('['));
+        let known = self
+            .sections
+            .iter_mut()
+            .find(|(known, _)| known == name && !name.starts_with('['));
         match known {
             Some((_, old)) => *old = body.to_owned(),
             None => self.sections.push((name.to_owned(), body.to_owned())),
@@ -151,10 +175,17 @@ impl Files {
     }
 
     pub(super) fn toml(&self) -> String {
-        self.sections.iter().map(|(name, body)| format!("[{name}]\n{body}\n\n")).collect()
+        self.sections
+            .iter()
+            .map(|(name, body)| format!("[{name}]\n{body}\n\n"))
+            .collect()
     }
 
     fn body(&self, name: &str) -> String {
-        self.sections.iter().find(|(known, _)| known == name).map(|(_, body)| body.clone()).unwrap_or_default()
+        self.sections
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, body)| body.clone())
+            .unwrap_or_default()
     }
 }

@@ -8,7 +8,12 @@ use super::TestGateway;
 use crate::{Received, eventually, sha256};
 
 /// Methods that go to a server on a caller's behalf.
-const CALLS: [&str; 4] = ["tools/call", "prompts/get", "resources/read", "completion/complete"];
+const CALLS: [&str; 4] = [
+    "tools/call",
+    "prompts/get",
+    "resources/read",
+    "completion/complete",
+];
 
 impl TestGateway {
     /// Stops the gateway and checks: every audit entry is closed; every call that a server got has
@@ -33,7 +38,10 @@ impl TestGateway {
     async fn closed_entries(&self) -> Vec<AuditEntry> {
         eventually("every audit entry is closed", async || {
             let entries = self.entries().await;
-            entries.iter().all(|entry| entry.closed.is_some()).then_some(entries)
+            entries
+                .iter()
+                .all(|entry| entry.closed.is_some())
+                .then_some(entries)
         })
         .await
     }
@@ -43,15 +51,26 @@ impl TestGateway {
             .iter()
             .filter_map(|entry| {
                 let opened = &entry.opened;
-                Some((opened.server.clone()?, opened.method.clone(), opened.target.clone()?, opened.arguments_digest.clone()))
+                Some((
+                    opened.server.clone()?,
+                    opened.method.clone(),
+                    opened.target.clone()?,
+                    opened.arguments_digest.clone(),
+                ))
             })
             .collect();
         for (name, server) in &self.servers {
-            for call in server.received().iter().filter(|call| CALLS.contains(&call.method.as_str())) {
+            for call in server
+                .received()
+                .iter()
+                .filter(|call| CALLS.contains(&call.method.as_str()))
+            {
                 let digest = arguments(call).map(sha256);
                 let key = (name.clone(), call.method.clone(), call.name(), digest);
                 let at = recorded.iter().position(|known| *known == key);
-                let at = at.unwrap_or_else(|| panic!("a server was reached without an audit entry: {key:?}"));
+                let at = at.unwrap_or_else(|| {
+                    panic!("a server was reached without an audit entry: {key:?}")
+                });
                 recorded.swap_remove(at);
             }
         }
@@ -59,13 +78,27 @@ impl TestGateway {
 
     fn check_canaries(&self, entries: &[AuditEntry]) {
         let mut places: Vec<(String, Vec<u8>)> = files(self.folder.path());
-        places.push(("the audit entries".to_owned(), serde_json::to_vec(entries).unwrap()));
+        places.push((
+            "the audit entries".to_owned(),
+            serde_json::to_vec(entries).unwrap(),
+        ));
         let replies = self.replies.lock().unwrap();
-        places.extend(replies.iter().map(|reply| ("a reply".to_owned(), format!("{reply:?}").into_bytes())));
-        places.extend(self.servers.iter().map(|(name, server)| (format!("the requests to {name}"), server.transcript().into_bytes())));
+        places.extend(
+            replies
+                .iter()
+                .map(|reply| ("a reply".to_owned(), format!("{reply:?}").into_bytes())),
+        );
+        places.extend(self.servers.iter().map(|(name, server)| {
+            (
+                format!("the requests to {name}"),
+                server.transcript().into_bytes(),
+            )
+        }));
         for canary in &self.canaries {
             for (place, content) in &places {
-                let found = content.windows(canary.len()).any(|window| window == canary.as_bytes());
+                let found = content
+                    .windows(canary.len())
+                    .any(|window| window == canary.as_bytes());
                 assert!(!found, "the secret {canary} is in {place}");
             }
         }
@@ -81,12 +114,18 @@ impl Drop for TestGateway {
 }
 
 fn arguments(call: &Received) -> Option<String> {
-    matches!(call.method.as_str(), "tools/call" | "prompts/get").then(|| call.param("arguments")).flatten()
+    matches!(call.method.as_str(), "tools/call" | "prompts/get")
+        .then(|| call.param("arguments"))
+        .flatten()
 }
 
 /// Every file of the store, its log included.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
-    let listed = std::fs::read_dir(folder).unwrap().map(|item| item.unwrap().path());
+    let listed = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|item| item.unwrap().path());
     let stored = listed.filter(|path| path.to_string_lossy().contains(".db"));
-    stored.map(|path| (path.display().to_string(), std::fs::read(&path).unwrap())).collect()
+    stored
+        .map(|path| (path.display().to_string(), std::fs::read(&path).unwrap()))
+        .collect()
 }

@@ -11,34 +11,69 @@ use super::http::{Body, Events, empty, events, json, respond_with};
 use super::{Received, Shared};
 use crate::{Script, Speaks, Step};
 
-pub(super) async fn answer(shared: &Arc<Shared>, received: Received) -> Result<Response<Body>, io::Error> {
+pub(super) async fn answer(
+    shared: &Arc<Shared>,
+    received: Received,
+) -> Result<Response<Body>, io::Error> {
     let script = shared.script.read().unwrap().clone();
     let Some(id) = received.id.clone().filter(|_| !received.method.is_empty()) else {
         return Ok(empty(StatusCode::ACCEPTED));
     };
-    let stamped = received.json()["_meta"]["io.modelcontextprotocol/protocolVersion"].is_string();
+    let stamped = received
+        .meta("io.modelcontextprotocol/protocolVersion")
+        .is_some();
     let fits = match script.speaks {
         Speaks::Legacy => received.method != "server/discover" && !stamped,
         Speaks::Modern => stamped && received.method != "initialize",
     };
     if !fits {
-        let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32601,"message":"not in this era"}}}}"#);
-        return Ok(respond_with(StatusCode::BAD_REQUEST, "application/json", text));
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32601,"message":"not in this era"}}}}"#
+        );
+        return Ok(respond_with(
+            StatusCode::BAD_REQUEST,
+            "application/json",
+            text,
+        ));
     }
-    let whole = |result: String| json(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#));
+    let whole = |result: String| {
+        json(format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#
+        ))
+    };
     match received.method.as_str() {
         "initialize" => {
             let mut response = whole(greeting(&script, &received));
-            response.headers_mut().insert("mcp-session-id", "scripted-session".parse().unwrap());
+            response
+                .headers_mut()
+                .insert("mcp-session-id", "scripted-session".parse().unwrap());
             Ok(response)
         }
         "server/discover" => Ok(whole(discovery(&script))),
         "subscriptions/listen" => Ok(announcements(shared, Some(&id))),
         "tools/list" => Ok(whole(page(&script, "tools", &script.tools, &received))),
         "prompts/list" => Ok(whole(page(&script, "prompts", &script.prompts, &received))),
-        "resources/list" => Ok(whole(page(&script, "resources", &script.resources, &received))),
-        "resources/templates/list" => Ok(whole(page(&script, "resourceTemplates", &script.templates, &received))),
-        method => perform(shared, script.steps(method, &received.name()), &received, &id).await,
+        "resources/list" => Ok(whole(page(
+            &script,
+            "resources",
+            &script.resources,
+            &received,
+        ))),
+        "resources/templates/list" => Ok(whole(page(
+            &script,
+            "resourceTemplates",
+            &script.templates,
+            &received,
+        ))),
+        method => {
+            perform(
+                shared,
+                script.steps(method, &received.name()),
+                &received,
+                &id,
+            )
+            .await
+        }
     }
 }
 
@@ -73,20 +108,40 @@ pub(super) fn announcements(shared: &Arc<Shared>, listening: Option<&str>) -> Re
 }
 
 /// Does what the script says, as one JSON document where nothing comes before the answer.
-async fn perform(shared: &Arc<Shared>, steps: Vec<Step>, received: &Received, id: &str) -> Result<Response<Body>, io::Error> {
-    let token = received.json()["_meta"]["progressToken"].to_string();
+async fn perform(
+    shared: &Arc<Shared>,
+    steps: Vec<Step>,
+    received: &Received,
+    id: &str,
+) -> Result<Response<Body>, io::Error> {
+    let token = received
+        .meta("progressToken")
+        .unwrap_or_else(|| "null".to_owned());
     let params = received.params.clone().unwrap_or_default();
-    let fill = |text: &str| text.replace("$ID", id).replace("$TOKEN", &token).replace("$PARAMS", &params);
+    let fill = |text: &str| {
+        text.replace("$ID", id)
+            .replace("$TOKEN", &token)
+            .replace("$PARAMS", &params)
+    };
     let text = |step: &Step| match step {
-        Step::Notify(method, params) => format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{}}}"#, fill(params)),
-        Step::Result(result) => format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{}}}"#, fill(result)),
+        Step::Notify(method, params) => format!(
+            r#"{{"jsonrpc":"2.0","method":"{method}","params":{}}}"#,
+            fill(params)
+        ),
+        Step::Result(result) => {
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{}}}"#, fill(result))
+        }
         Step::Error(error) => format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{}}}"#, fill(error)),
         Step::Raw(message) | Step::Message(message) => fill(message),
         Step::Stall | Step::Die | Step::Http(..) => String::new(),
     };
     match steps.first() {
         Some(step @ (Step::Result(_) | Step::Error(_) | Step::Raw(_))) => Ok(json(text(step))),
-        Some(Step::Http(status, kind, body)) => Ok(respond_with(StatusCode::from_u16(*status).unwrap(), kind, fill(body))),
+        Some(Step::Http(status, kind, body)) => Ok(respond_with(
+            StatusCode::from_u16(*status).unwrap(),
+            kind,
+            fill(body),
+        )),
         Some(Step::Die) => Err(io::Error::other("the script ends the connection")),
         Some(Step::Stall) => {
             let _guard = Abandoned(Arc::clone(shared));
@@ -94,7 +149,10 @@ async fn perform(shared: &Arc<Shared>, steps: Vec<Step>, received: &Received, id
         }
         _ => {
             let (sender, response) = events();
-            let script: Vec<(Step, String)> = steps.iter().map(|step| (step.clone(), text(step))).collect();
+            let script: Vec<(Step, String)> = steps
+                .iter()
+                .map(|step| (step.clone(), text(step)))
+                .collect();
             let shared = Arc::clone(shared);
             tokio::spawn(async move {
                 if !stream(&sender, script).await {
@@ -110,7 +168,11 @@ async fn perform(shared: &Arc<Shared>, steps: Vec<Step>, received: &Received, id
 async fn stream(sender: &Events, script: Vec<(Step, String)>) -> bool {
     for (step, text) in script {
         let sent = match step {
-            Step::Die => sender.send(Err(io::Error::other("the script ends the connection"))).await,
+            Step::Die => {
+                sender
+                    .send(Err(io::Error::other("the script ends the connection")))
+                    .await
+            }
             Step::Stall => {
                 sender.closed().await;
                 return false;
@@ -150,16 +212,30 @@ fn discovery(script: &Script) -> String {
 }
 
 fn instructions(script: &Script) -> String {
-    script.instructions.as_ref().map_or_else(String::new, |text| format!(r#","instructions":{}"#, Value::from(text.as_str())))
+    script
+        .instructions
+        .as_ref()
+        .map_or_else(String::new, |text| {
+            format!(r#","instructions":{}"#, Value::from(text.as_str()))
+        })
 }
 
 fn page(script: &Script, member: &str, items: &[String], received: &Received) -> String {
-    let start: usize = received.json()["cursor"].as_str().map_or(0, |cursor| cursor.parse().unwrap());
+    let start: usize = received.json()["cursor"]
+        .as_str()
+        .map_or(0, |cursor| cursor.parse().unwrap());
     let end = items.len().min(start + script.page);
-    let next = if end < items.len() { format!(r#","nextCursor":"{end}""#) } else { String::new() };
+    let next = if end < items.len() {
+        format!(r#","nextCursor":"{end}""#)
+    } else {
+        String::new()
+    };
     let modern = match script.speaks {
         Speaks::Legacy => "",
         Speaks::Modern => r#","resultType":"complete","ttlMs":5000,"cacheScope":"public""#,
     };
-    format!(r#"{{"{member}":[{}]{next}{modern}}}"#, items[start..end].join(","))
+    format!(
+        r#"{{"{member}":[{}]{next}{modern}}}"#,
+        items[start..end].join(",")
+    )
 }

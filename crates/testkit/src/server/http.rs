@@ -27,7 +27,9 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         let service = service_fn(move |request| respond(Arc::clone(&shared), request));
         tokio::spawn(async move {
             // A script that lets the connection die ends it with an error.
-            let _ended = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            let _ended = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
         });
     }
 }
@@ -41,7 +43,10 @@ struct Envelope<'a> {
     params: Option<&'a RawValue>,
 }
 
-async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Body>, io::Error> {
+async fn respond(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, io::Error> {
     let (head, body) = request.into_parts();
     let bytes = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let body = String::from_utf8_lossy(&bytes).into_owned();
@@ -52,9 +57,17 @@ async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Resp
         headers: head
             .headers
             .iter()
-            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .map(|(name, value)| {
+                (
+                    name.to_string(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
+            })
             .collect(),
-        method: envelope.as_ref().and_then(|envelope| envelope.method.clone()).unwrap_or_default(),
+        method: envelope
+            .as_ref()
+            .and_then(|envelope| envelope.method.clone())
+            .unwrap_or_default(),
         id: envelope.as_ref().and_then(|envelope| raw(envelope.id)),
         params: envelope.as_ref().and_then(|envelope| raw(envelope.params)),
         body,
@@ -83,20 +96,29 @@ pub(super) fn json(text: String) -> Response<Body> {
 }
 
 pub(super) fn respond_with(status: StatusCode, kind: &str, text: String) -> Response<Body> {
-    let body = Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed_unsync();
-    Response::builder().status(status).header("content-type", kind).body(body).unwrap()
+    let body = Full::new(Bytes::from(text))
+        .map_err(|never| match never {})
+        .boxed_unsync();
+    Response::builder()
+        .status(status)
+        .header("content-type", kind)
+        .body(body)
+        .unwrap()
 }
 
 /// An event stream that sends what comes through the channel. An error breaks the connection.
 pub(super) fn events() -> (Events, Response<Body>) {
     let (sender, receiver) = mpsc::channel(16);
-    let frames = futures_util::stream::unfold(receiver, |mut receiver: mpsc::Receiver<Result<String, io::Error>>| async {
-        let event = receiver.recv().await?.map(|text| {
-            let lines: String = text.lines().map(|line| format!("data: {line}\n")).collect();
-            Frame::data(Bytes::from(format!("{lines}\n")))
-        });
-        Some((event, receiver))
-    });
+    let frames = futures_util::stream::unfold(
+        receiver,
+        |mut receiver: mpsc::Receiver<Result<String, io::Error>>| async {
+            let event = receiver.recv().await?.map(|text| {
+                let lines: String = text.lines().map(|line| format!("data: {line}\n")).collect();
+                Frame::data(Bytes::from(format!("{lines}\n")))
+            });
+            Some((event, receiver))
+        },
+    );
     let response = Response::builder()
         .header("content-type", "text/event-stream")
         .body(StreamBody::new(frames).boxed_unsync())
