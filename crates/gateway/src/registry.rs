@@ -305,7 +305,8 @@ fn distinct(server: &str, kind: Kind, items: Vec<(String, String)>) -> Vec<Seen>
 }
 
 /// The part of a definition that its pin covers: all of it, but for two members of a resource that
-/// change with its content and say nothing to a model (`size`, `annotations.lastModified`).
+/// change with its content and say nothing to a model (`size`, `annotations.lastModified`). Only a
+/// number and a date say nothing; anything else in their place is pinned.
 fn pinned_text(kind: Kind, text: &str) -> std::borrow::Cow<'_, str> {
     if kind != Kind::Resource {
         return text.into();
@@ -313,7 +314,7 @@ fn pinned_text(kind: Kind, text: &str) -> std::borrow::Cow<'_, str> {
     let pinned = || -> Result<String, json::JsonError> {
         let object = Object::parse(text)?;
         let mut splice = Splice::new(text);
-        if object.get("size").is_some() {
+        if object.get("size").is_some_and(|size| is_size(size.value)) {
             splice.remove_member(
                 Span {
                     start: 0,
@@ -323,8 +324,11 @@ fn pinned_text(kind: Kind, text: &str) -> std::borrow::Cow<'_, str> {
             )?;
         }
         if let Some(annotations) = object.get("annotations")
-            && Object::parse(annotations.value)
-                .is_ok_and(|inner| inner.get("lastModified").is_some())
+            && Object::parse(annotations.value).is_ok_and(|inner| {
+                inner
+                    .get("lastModified")
+                    .is_some_and(|date| is_date(date.value))
+            })
         {
             splice.remove_member(annotations.value_span, "lastModified")?;
         }
@@ -332,6 +336,19 @@ fn pinned_text(kind: Kind, text: &str) -> std::borrow::Cow<'_, str> {
     };
     // What cannot be reduced is pinned whole: stricter, never looser.
     pinned().map_or(text.into(), Into::into)
+}
+
+fn is_size(raw: &str) -> bool {
+    raw.len() <= 20 && raw.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A date and time by RFC 3339, told by its characters.
+fn is_date(raw: &str) -> bool {
+    raw.len() <= 40
+        && json::as_string(raw).is_some_and(|date| {
+            date.bytes()
+                .all(|byte| byte.is_ascii_digit() || b"-:.+TZ ".contains(&byte))
+        })
 }
 
 #[cfg(test)]
