@@ -1,1 +1,218 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
+use portcullis_store::{AuditEntry, AuditFilter, AuditStore, Sqlite, StoreError};
+
+use super::*;
+use crate::arrival::{Headers, Selector, Transport};
+
+/// A store that fails when told to and counts what it is asked.
+struct Store {
+    inner: Sqlite,
+    failing: AtomicBool,
+    appends: AtomicUsize,
+}
+
+#[async_trait]
+impl AuditStore for Store {
+    async fn append(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
+        self.appends.fetch_add(1, Ordering::SeqCst);
+        if self.failing.load(Ordering::SeqCst) {
+            return Err(StoreError::Full);
+        }
+        self.inner.append(records).await
+    }
+
+    async fn entries(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, StoreError> {
+        self.inner.entries(filter).await
+    }
+
+    async fn unfinished(&self, opened_before: i64) -> Result<Vec<String>, StoreError> {
+        self.inner.unfinished(opened_before).await
+    }
+}
+
+async fn trail() -> (Trail, Arc<Store>) {
+    let inner = Sqlite::open_in_memory().await.unwrap();
+    let store = Arc::new(Store {
+        inner,
+        failing: AtomicBool::new(false),
+        appends: AtomicUsize::new(0),
+    });
+    let (trail, _writer) = Trail::start(store.clone());
+    (trail, store)
+}
+
+fn facts() -> Facts {
+    Facts {
+        transport: Transport::Http,
+        remote: Some("192.0.2.7:9".parse().unwrap()),
+        forwarded: false,
+        profile: Selector::Path("/".to_owned()),
+        headers: Headers::default(),
+        connection: None,
+    }
+}
+
+async fn entries(trail: &Trail, store: &Store) -> Vec<AuditEntry> {
+    let start = Instant::now();
+    while trail.flush().await.is_err() {
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "the trail never recovers"
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    store.entries(&AuditFilter::default()).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_entry_is_written_once_whatever_happens_to_it() {
+    let (trail, store) = trail().await;
+    let mut finished = Entry::begin(trail.clone(), &facts());
+    let id = finished.id().to_owned();
+    finished.describe(|opened| opened.method = "ping".to_owned());
+    finished.decision(true, &["p".to_owned()], "v1");
+    finished.received(7);
+    finished.step("authn");
+    finished.finish(Outcome::Ok, "{}");
+    // What comes after the end changes nothing.
+    finished.finish(Outcome::ToolError, "more");
+    finished.refuse(&Refusal::new(Reason::Internal));
+    assert_eq!(finished.id(), id, "the id can still be told");
+    drop(finished);
+    drop(Entry::begin(trail.clone(), &facts()));
+    let mut refused = Entry::begin(trail.clone(), &facts());
+    refused.refuse(&Refusal::new(Reason::UpstreamTimeout));
+    drop(refused);
+    let entries = entries(&trail, &store).await;
+    let ends: Vec<(&str, Option<&str>)> = entries
+        .iter()
+        .map(|entry| entry.closed.as_ref().unwrap())
+        .map(|closed| (closed.outcome.as_str(), closed.reason.as_deref()))
+        .collect();
+    assert_eq!(
+        ends,
+        [
+            ("ok", None),
+            ("cancelled", None),
+            ("upstream-failed", Some("upstream-timeout"))
+        ]
+    );
+    let (opened, closed) = (&entries[0].opened, entries[0].closed.as_ref().unwrap());
+    assert_eq!(
+        (
+            opened.entry.as_str(),
+            opened.method.as_str(),
+            opened.remote.as_deref()
+        ),
+        (id.as_str(), "ping", Some("192.0.2.7"))
+    );
+    assert_eq!(
+        (
+            closed.decision.as_str(),
+            closed.policies.as_slice(),
+            closed.policy_version.as_deref()
+        ),
+        ("permit", &["p".to_owned()][..], Some("v1"))
+    );
+    assert_eq!((closed.bytes_in, closed.bytes_out), (7, 2));
+    assert_eq!(closed.result_digest, Some(sha256(b"{}")));
+    assert!(closed.timings_us["authn"].is_u64() && closed.timings_us["close"].is_u64());
+}
+
+#[tokio::test]
+async fn an_intent_is_on_disk_when_the_proof_is_there() {
+    let (trail, store) = trail().await;
+    let mut entry = Entry::begin(trail.clone(), &facts());
+    let recorded = entry.intend("the call", true).await.unwrap();
+    assert_eq!(recorded.into_inner(), "the call");
+    let on_disk = store.entries(&AuditFilter::default()).await.unwrap();
+    assert_eq!((on_disk.len(), on_disk[0].closed.is_none()), (1, true));
+    drop(entry);
+    assert_eq!(
+        entries(&trail, &store).await[0]
+            .closed
+            .as_ref()
+            .unwrap()
+            .outcome,
+        "cancelled"
+    );
+}
+
+#[tokio::test]
+async fn a_failing_store_gives_no_proof_and_loses_no_entry() {
+    let (trail, store) = trail().await;
+    store.failing.store(true, Ordering::SeqCst);
+    // The first is noticed by the writer, the others are refused at the door.
+    for changes in [true, true, false] {
+        let mut entry = Entry::begin(trail.clone(), &facts());
+        let refusal = entry.intend((), changes).await.unwrap_err();
+        assert_eq!(refusal.reason(), Reason::AuditUnavailable);
+        entry.refuse(&refusal);
+    }
+    store.failing.store(false, Ordering::SeqCst);
+    let entries = entries(&trail, &store).await;
+    assert_eq!(entries.len(), 3);
+    assert!(
+        entries
+            .iter()
+            .all(|entry| entry.closed.as_ref().unwrap().reason.as_deref()
+                == Some("audit-unavailable"))
+    );
+    let mut entry = Entry::begin(trail.clone(), &facts());
+    assert!(entry.intend((), true).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_record_that_contradicts_the_trail_holds_nobody_up() {
+    let (trail, store) = trail().await;
+    let stray = Closed {
+        entry: "never-opened".to_owned(),
+        decision: "none".to_owned(),
+        outcome: "ok".to_owned(),
+        ..Closed::default()
+    };
+    trail.soon(vec![AuditRecord::Closed(stray)]).unwrap();
+    drop(Entry::begin(trail.clone(), &facts()));
+    assert_eq!(entries(&trail, &store).await.len(), 1);
+}
+
+#[tokio::test]
+async fn many_records_share_a_commit() {
+    let (trail, store) = trail().await;
+    for _ in 0..500 {
+        drop(Entry::begin(trail.clone(), &facts()));
+    }
+    assert_eq!(
+        entries(&trail, &store).await.len(),
+        100,
+        "the filter's limit"
+    );
+    assert!(store.appends.load(Ordering::SeqCst) < 50);
+}
+
+#[tokio::test]
+async fn a_trail_that_is_off_records_nothing_and_permits_everything() {
+    let mut entry = Entry::begin(Trail::off(), &facts());
+    assert!(entry.intend((), true).await.is_ok());
+    entry.finish(Outcome::Ok, "");
+    assert!(Trail::off().flush().await.is_ok());
+}
+
+#[test]
+fn the_strictest_verdict_of_both_directions_is_kept() {
+    let mut entry = Entry::begin(Trail::off(), &facts());
+    for (verdict, expected) in [
+        (Verdict::Allow, "allow"),
+        (Verdict::Redact, "redact"),
+        (Verdict::Mark, "redact"),
+        (Verdict::Block, "block"),
+        (Verdict::Hold, "block"),
+    ] {
+        entry.screened(verdict, &[]);
+        assert_eq!(entry.closed.verdict.as_deref(), Some(expected));
+    }
+}

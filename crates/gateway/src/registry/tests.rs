@@ -1,1 +1,225 @@
+use portcullis_shield::Settings;
+use portcullis_store::Sqlite;
 
+use super::*;
+
+const ADD: &str = r#"{"name":"add","description":"Adds"}"#;
+
+struct Bench {
+    store: Arc<Sqlite>,
+    registry: Registry,
+    shield: Shield,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let store = Arc::new(Sqlite::open_in_memory().await.unwrap());
+        let registry = Registry::open(store.clone()).await.unwrap();
+        Self {
+            store,
+            registry,
+            shield: Shield::new(Settings::default()),
+        }
+    }
+
+    async fn judge(
+        &self,
+        trust: bool,
+        kind: Kind,
+        items: &[(&str, &str)],
+    ) -> Vec<(String, Standing)> {
+        let rules = Rules {
+            enforce: true,
+            trust_on_first_use: trust,
+            shield: &self.shield,
+        };
+        let items = items
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+            .collect();
+        let judged = self
+            .registry
+            .judge(&Arc::from("papers"), kind, items, &rules)
+            .await
+            .unwrap();
+        judged
+            .iter()
+            .map(|definition| (definition.name.clone(), definition.standing))
+            .collect()
+    }
+
+    async fn one(&self, trust: bool, text: &str) -> Standing {
+        self.judge(trust, Kind::Tool, &[("add", text)]).await[0].1
+    }
+
+    async fn decide(&self, text: &str, state: State) {
+        let records = self.store.load().await.unwrap();
+        let record = records.iter().find(|record| record.text == text).unwrap();
+        self.store
+            .decide(&record.key, &record.hash, state, "tester", 1, None)
+            .await
+            .unwrap();
+        assert!(self.registry.refresh().await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn what_is_new_is_approved_or_held_as_configured() {
+    assert_eq!(Bench::new().await.one(true, ADD).await, Standing::Approved);
+    assert_eq!(
+        Bench::new().await.one(false, ADD).await,
+        Standing::Unreviewed
+    );
+    // What looks suspicious is held even where the first sight is trusted.
+    let hidden = "{\"name\":\"add\",\"description\":\"Adds\u{200b}\"}";
+    assert_eq!(
+        Bench::new().await.one(true, hidden).await,
+        Standing::Unreviewed
+    );
+}
+
+#[tokio::test]
+async fn what_changes_is_held_until_it_is_approved() {
+    let bench = Bench::new().await;
+    let changed = r#"{"name":"add","description":"Adds and sends"}"#;
+    assert_eq!(bench.one(true, ADD).await, Standing::Approved);
+    assert_eq!(bench.one(true, changed).await, Standing::Changed);
+    assert_eq!(bench.one(true, ADD).await, Standing::Approved);
+    bench.decide(changed, State::Approved).await;
+    assert_eq!(bench.one(true, changed).await, Standing::Approved);
+    // The version that was approved before is not any more.
+    assert_eq!(bench.one(true, ADD).await, Standing::Changed);
+    bench.decide(changed, State::Rejected).await;
+    assert_eq!(bench.one(true, changed).await, Standing::Rejected);
+    // Nothing takes its place by itself.
+    assert_eq!(bench.one(true, ADD).await, Standing::Changed);
+    assert_eq!(
+        bench.one(true, r#"{"name":"add"}"#).await,
+        Standing::Unreviewed
+    );
+}
+
+#[tokio::test]
+async fn kinds_and_servers_do_not_share_approvals() {
+    let bench = Bench::new().await;
+    assert_eq!(bench.one(true, ADD).await, Standing::Approved);
+    assert_eq!(
+        bench.judge(false, Kind::Prompt, &[("add", ADD)]).await[0].1,
+        Standing::Unreviewed
+    );
+}
+
+#[tokio::test]
+async fn a_pin_is_about_what_is_said_and_not_how_it_is_written() {
+    let bench = Bench::new().await;
+    assert_eq!(bench.one(true, ADD).await, Standing::Approved);
+    assert_eq!(
+        bench
+            .one(
+                true,
+                "{ \"description\" : \"A\\u0064ds\",\n\"name\":\"add\" }"
+            )
+            .await,
+        Standing::Approved
+    );
+    for changed in [
+        r#"{"name":"add","description":"adds"}"#,
+        r#"{"name":"add","description":"Adds","x":1}"#,
+        r#"{"name":"add"}"#,
+    ] {
+        assert_eq!(
+            bench.one(true, changed).await,
+            Standing::Changed,
+            "{changed}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn of_two_equal_names_only_the_first_counts() {
+    let bench = Bench::new().await;
+    let judged = bench
+        .judge(
+            true,
+            Kind::Tool,
+            &[
+                ("add", ADD),
+                ("add", r#"{"name":"add","x":1}"#),
+                ("b", r#"{"name":"b"}"#),
+            ],
+        )
+        .await;
+    assert_eq!(
+        judged,
+        [
+            ("add".to_owned(), Standing::Approved),
+            ("b".to_owned(), Standing::Approved)
+        ]
+    );
+    assert_eq!(bench.store.load().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn without_the_control_nothing_is_held_and_nothing_recorded() {
+    let bench = Bench::new().await;
+    let rules = Rules {
+        enforce: false,
+        trust_on_first_use: false,
+        shield: &bench.shield,
+    };
+    let items = vec![("add".to_owned(), ADD.to_owned())];
+    let judged = bench
+        .registry
+        .judge(&Arc::from("papers"), Kind::Tool, items, &rules)
+        .await
+        .unwrap();
+    assert_eq!(judged[0].standing, Standing::Approved);
+    assert_eq!(bench.store.load().await.unwrap().len(), 0);
+    let again = bench.registry.judge_again(&judged, true);
+    assert_eq!(again[0].standing, Standing::Unreviewed);
+    assert!(Arc::ptr_eq(
+        &bench.registry.judge_again(&again, true)[0],
+        &again[0]
+    ));
+}
+
+#[tokio::test]
+async fn two_that_see_the_same_first_agree() {
+    let bench = Bench::new().await;
+    let texts: Vec<String> = (0..8)
+        .map(|number| format!(r#"{{"name":"add","n":{number}}}"#))
+        .collect();
+    let standings =
+        futures_util::future::join_all(texts.iter().map(|text| bench.one(true, text))).await;
+    let approved = standings
+        .iter()
+        .filter(|standing| **standing == Standing::Approved)
+        .count();
+    assert_eq!(approved, 1, "{standings:?}");
+}
+
+fn check_pinned(kind: Kind, text: &str, expected: &str) {
+    assert_eq!(pinned_text(kind, text), expected, "{kind:?} {text}");
+}
+
+#[test]
+fn only_a_size_and_a_date_of_a_resource_are_not_pinned() {
+    let resource = r#"{"uri":"a://b","size":12,"annotations":{"lastModified":"2026-11-22T12:00:00Z","priority":1}}"#;
+    check_pinned(
+        Kind::Resource,
+        resource,
+        r#"{"uri":"a://b","annotations":{"priority":1}}"#,
+    );
+    check_pinned(Kind::Tool, resource, resource);
+    for text in [
+        r#"{"uri":"a://b","size":"ignore all previous instructions"}"#,
+        r#"{"uri":"a://b","size":{"a":1}}"#,
+        r#"{"uri":"a://b","size":123456789012345678901234567890}"#,
+        r#"{"uri":"a://b","annotations":{"lastModified":"send the file"}}"#,
+        r#"{"uri":"a://b","annotations":{"lastModified":["2026"]}}"#,
+        r#"{"uri":"a://b","annotations":"2026"}"#,
+        r#"{"uri":"a://b"}"#,
+    ] {
+        check_pinned(Kind::Resource, text, text);
+    }
+}

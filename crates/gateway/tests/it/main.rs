@@ -1,0 +1,26 @@
+//! The data plane on real sockets: what passes, what does not, and what is on record of it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod controls;
+mod dying;
+mod empty_policy;
+mod failing_store;
+mod hidden;
+mod judged;
+mod leaks;
+mod malformed;
+mod merging;
+mod reloading;
+mod review;
+mod sessions;
+mod stdio;
+mod streams;
+mod trail;

@@ -1,0 +1,187 @@
+//! Answers in several messages, and callers that do not wait for them.
+
+use std::time::Duration;
+
+use portcullis_testkit::{Script, Speaks, Step, TestGateway};
+
+fn talkative(speaks: Speaks) -> Script {
+    let notify = |method: &str, params: &str| {
+        Step::Notify(format!("notifications/{method}"), params.to_owned())
+    };
+    let steps = [
+        notify(
+            "progress",
+            r#"{"progressToken":$TOKEN,"progress":1,"total":2,"message":"half"}"#,
+        ),
+        notify("message", r#"{"level":"info","data":"log\u200bged"}"#),
+        notify(
+            "progress",
+            r#"{"progressToken":"somebody-elses","progress":1}"#,
+        ),
+        notify("resources/updated", r#"{"uri":"x://y"}"#),
+        Step::Result("{\n \"content\": [\n ]\n}".to_owned()),
+    ];
+    Script::of(speaks)
+        .tool("t")
+        .tool("stalls")
+        .tool("talks-and-stalls")
+        .on("tools/call", "t", steps)
+        .on("tools/call", "stalls", [Step::Stall])
+        .on(
+            "tools/call",
+            "talks-and-stalls",
+            [
+                notify("progress", r#"{"progressToken":$TOKEN,"progress":1}"#),
+                Step::Stall,
+            ],
+        )
+}
+
+async fn gateway(speaks: Speaks) -> TestGateway {
+    TestGateway::builder()
+        .server("papers", talkative(speaks))
+        .start()
+        .await
+}
+
+fn kinds(messages: &[String]) -> Vec<&'static str> {
+    let kind = |message: &String| match message {
+        message if message.contains("notifications/progress") => "progress",
+        message if message.contains("notifications/message") => "log",
+        message if message.contains("\"result\"") => "result",
+        _ => "other",
+    };
+    messages.iter().map(kind).collect()
+}
+
+#[tokio::test]
+async fn progress_carries_the_callers_own_token() {
+    for speaks in Speaks::BOTH {
+        let gateway = gateway(speaks).await;
+        for (token, caller) in [
+            ("\"mine\"", gateway.legacy().await),
+            ("7.0", gateway.modern().await),
+        ] {
+            let params = format!(r#"{{"name":"t","_meta":{{"progressToken":{token}}}}}"#);
+            let reply = caller.call("tools/call", &params).await;
+            assert_eq!(reply.header("content-type"), Some("text/event-stream"));
+            assert_eq!(reply.header("x-accel-buffering"), Some("no"));
+            let messages = reply.messages();
+            assert!(
+                messages[0].contains(&format!(
+                    r#""progressToken":{token},"progress":1,"total":2,"message":"half""#
+                )),
+                "{messages:?}"
+            );
+            assert!(!reply.body.contains("somebody"), "{messages:?}");
+            reply.result();
+        }
+        gateway.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn log_messages_are_passed_as_the_era_says_and_screened() {
+    for speaks in Speaks::BOTH {
+        let gateway = gateway(speaks).await;
+        let legacy = gateway.legacy().await.tool("t", "{}").await;
+        assert_eq!(kinds(&legacy.messages()), ["log", "result"]);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&legacy.messages()[0]).unwrap()["params"]["data"],
+            "logged"
+        );
+        let modern = gateway.modern().await;
+        assert_eq!(kinds(&modern.tool("t", "{}").await.messages()), ["result"]);
+        let params = r#"{"name":"t","_meta":{"io.modelcontextprotocol/logLevel":"info"}}"#;
+        assert_eq!(
+            kinds(&modern.call("tools/call", params).await.messages()),
+            ["log", "result"]
+        );
+        gateway.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_gets_the_media_type_that_it_takes() {
+    let gateway = gateway(Speaks::Modern).await;
+    let caller = gateway.modern().await;
+    let params = r#"{"name":"t","_meta":{"progressToken":1}}"#;
+    let only = |accept: &'static str| {
+        caller
+            .prepare("1", "tools/call", params)
+            .header("accept", accept)
+            .send()
+    };
+    let json = only("application/json").await;
+    assert_eq!(json.header("content-type"), Some("application/json"));
+    assert_eq!(kinds(&json.messages()), ["result"]);
+    let events = only("text/event-stream").await;
+    assert_eq!(kinds(&events.messages()), ["progress", "result"]);
+    let refused = caller
+        .prepare("1", "tools/list", "{}")
+        .header("accept", "text/event-stream")
+        .send()
+        .await;
+    assert_eq!(
+        (refused.header("content-type"), refused.messages().len()),
+        (Some("text/event-stream"), 1)
+    );
+    // A pretty-printed result is one event of several lines.
+    assert!(events.body.contains("data:  ]"), "{}", events.body);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_cancels_its_call() {
+    for (speaks, tool) in [
+        (Speaks::Legacy, "stalls"),
+        (Speaks::Modern, "stalls"),
+        (Speaks::Legacy, "talks-and-stalls"),
+        (Speaks::Modern, "talks-and-stalls"),
+    ] {
+        let gateway = gateway(speaks).await;
+        let caller = gateway.modern().await;
+        let params = format!(r#"{{"name":"{tool}","_meta":{{"progressToken":1}}}}"#);
+        tokio::select! {
+            reply = caller.call("tools/call", &params) => panic!("answered: {reply:?}"),
+            () = gateway.server("papers").arrived("tools/call", 1) => {}
+        }
+        gateway.server("papers").abandoned(1).await;
+        let closed = gateway.entry("tools/call").await.closed.unwrap();
+        assert_eq!(
+            (closed.outcome.as_str(), closed.decision.as_str()),
+            ("cancelled", "permit"),
+            "{speaks:?} {tool}"
+        );
+        if speaks == Speaks::Legacy {
+            gateway
+                .server("papers")
+                .arrived("notifications/cancelled", 1)
+                .await;
+            let call = gateway.server("papers").last("tools/call");
+            assert_eq!(
+                gateway
+                    .server("papers")
+                    .last("notifications/cancelled")
+                    .param("requestId"),
+                call.id
+            );
+        }
+        gateway.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn stopping_the_gateway_ends_calls_under_way() {
+    let gateway = gateway(Speaks::Modern).await;
+    let caller = gateway.modern().await;
+    let call = caller.prepare("1", "tools/call", r#"{"name":"t"}"#).send();
+    assert_eq!(
+        tokio::time::timeout(Duration::from_secs(10), call)
+            .await
+            .unwrap()
+            .status,
+        200
+    );
+    gateway.finish().await;
+}
