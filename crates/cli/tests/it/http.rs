@@ -81,9 +81,7 @@ pub(crate) fn tools(address: &str, profile: &str) -> Vec<String> {
 
 #[track_caller]
 pub(crate) fn names(list: &Value) -> Vec<String> {
-    let items = list
-        .as_array()
-        .unwrap_or_else(|| panic!("no list: {list}"));
+    let items = list.as_array().unwrap_or_else(|| panic!("no list: {list}"));
     items
         .iter()
         .map(|item| item["name"].as_str().unwrap().to_owned())

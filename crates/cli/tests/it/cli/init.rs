@@ -27,7 +27,8 @@ fn home_of(host: Host) -> Place {
         env!("CARGO_MANIFEST_DIR"),
         host.id()
     );
-    let text = std::fs::read_to_string(&fixture).unwrap_or_else(|error| panic!("{fixture}: {error}"));
+    let text =
+        std::fs::read_to_string(&fixture).unwrap_or_else(|error| panic!("{fixture}: {error}"));
     let inside = location.path.strip_prefix(&format!("{home}/")).unwrap();
     place.write(inside, &text);
     place
@@ -73,14 +74,39 @@ fn secrets_are_named_and_not_copied() {
     assert!(!report.stdout.contains("xoxb"), "{}", report.stdout);
     let mut report = report.json();
     let home = place.path().to_str().unwrap();
-    for origin in [
-        "/read/0/path",
-        "/secrets/0/found_in",
-    ] {
-        let shown = report.pointer(origin).unwrap().as_str().unwrap().replace(home, "HOME");
+    for origin in ["/read/0/path", "/secrets/0/found_in"] {
+        let shown = report
+            .pointer(origin)
+            .unwrap()
+            .as_str()
+            .unwrap()
+            .replace(home, "HOME");
         *report.pointer_mut(origin).unwrap() = shown.into();
     }
-    insta::assert_json_snapshot!(report, @"");
+    insta::assert_json_snapshot!(report, @r#"
+{
+  "read": [
+    {
+      "host": "Cursor",
+      "path": "HOME/.cursor/mcp.json",
+      "servers": 1
+    }
+  ],
+  "written": [
+    "./portcullis.toml",
+    "./policies/local.cedar"
+  ],
+  "notes": [],
+  "secrets": [
+    {
+      "server": "tickets",
+      "key": "TICKETS_TOKEN",
+      "variable": "TICKETS_TOKEN",
+      "found_in": "Cursor (HOME/.cursor/mcp.json:1)"
+    }
+  ]
+}
+"#);
 }
 
 #[test]
@@ -89,7 +115,10 @@ fn nothing_that_is_there_is_replaced() {
     place.write("portcullis.toml", "# mine\n");
     let output = place.run(&["init"]);
     assert_eq!(output.code, 3);
-    insta::assert_snapshot!(output.stderr, @"");
+    insta::assert_snapshot!(output.stderr, @r"
+error: ./portcullis.toml already there; nothing was written
+help: --force replaces, --out names another folder
+");
     assert_eq!(
         std::fs::read_to_string(place.join("portcullis.toml")).unwrap(),
         "# mine\n"
@@ -112,7 +141,11 @@ fn a_dry_run_writes_nothing() {
 fn an_unknown_host_is_wrong_use() {
     let output = Place::empty().run(&["init", "--from", "emacs"]);
     assert_eq!(output.code, 2);
-    assert!(output.stderr.contains("claude-desktop"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("claude-desktop"),
+        "{}",
+        output.stderr
+    );
 }
 
 /// A machine without any host gets a configuration to start from.

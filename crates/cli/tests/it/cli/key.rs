@@ -22,9 +22,17 @@ fn a_new_key_lets_its_holder_in() {
             let (before, hash) = entry.split_once("sha256:").unwrap();
             format!("{before}sha256:[hash]{}", &hash[64..])
         }),
-    }, @"");
+    }, @r#"
+{
+  "key": "[key]",
+  "entry": "[[authn.key]]\nname = \"ada\"\nkind = \"user\"\nhash = \"sha256:[hash]\"\ngroups = [\"researchers\"]"
+}
+"#);
     let made = made.json();
-    let (key, entry) = (made["key"].as_str().unwrap(), made["entry"].as_str().unwrap());
+    let (key, entry) = (
+        made["key"].as_str().unwrap(),
+        made["entry"].as_str().unwrap(),
+    );
 
     let place = Place::new(&format!(
         "[listen]\naddress = \"127.0.0.1:0\"\n[servers.canary]\ncommand = {:?}\nargs = [\"lab\", \"canary\"]\n\
@@ -48,22 +56,38 @@ fn a_new_key_lets_its_holder_in() {
         )
     };
     assert_eq!(greet("").status, 401);
-    assert_eq!(greet(&format!("Authorization: Bearer {key}x\r\n")).status, 401);
-    assert_eq!(greet(&format!("Authorization: Bearer {key}\r\n")).status, 200);
+    assert_eq!(
+        greet(&format!("Authorization: Bearer {key}x\r\n")).status,
+        401
+    );
+    assert_eq!(
+        greet(&format!("Authorization: Bearer {key}\r\n")).status,
+        200
+    );
     let entry = place.trail(&["--principal", "ada"]).pop().unwrap();
     assert_eq!(entry["opened"]["authentication"], "api-key");
     // Neither the trail nor the store holds the key.
     for file in ["portcullis.db", "portcullis.db-wal"] {
         let bytes = std::fs::read(place.join(file)).unwrap_or_default();
-        assert!(!bytes.windows(key.len()).any(|window| window == key.as_bytes()), "{file}");
+        assert!(
+            !bytes
+                .windows(key.len())
+                .any(|window| window == key.as_bytes()),
+            "{file}"
+        );
     }
 }
 
 #[test]
 fn the_key_is_shown_with_what_to_paste() {
-    let text = Place::empty().run(&["key", "new", "bot", "--kind", "agent"]).fine();
+    let text = Place::empty()
+        .run(&["key", "new", "bot", "--kind", "agent"])
+        .fine();
     assert!(text.contains("kind = \"agent\""), "{text}");
-    assert!(!text.contains('\u{1b}'), "colour without a terminal: {text:?}");
+    assert!(
+        !text.contains('\u{1b}'),
+        "colour without a terminal: {text:?}"
+    );
 }
 
 #[test]

@@ -19,37 +19,118 @@ fn canary() -> Place {
 fn a_list_has_the_state_of_every_definition() {
     let place = canary();
     let listed = place.run(&["tools", "list", "--json"]);
-    insta::assert_json_snapshot!(listed.json(), {
-        "[].hash" => "[hash]",
-        "[].first_seen" => "[time]",
-        "[].last_seen" => "[time]",
-    }, @"");
+    let rows = listed.json();
+    let rows = rows.as_array().unwrap();
+    let row = |kind: &str, name: &str| {
+        rows.iter()
+            .find(|row| row["kind"] == kind && row["name"] == name)
+            .unwrap_or_else(|| panic!("no {kind} {name}: {rows:?}"))
+    };
+    insta::assert_json_snapshot!(row("tool", "echo"), {
+        ".hash" => "[hash]",
+        ".first_seen" => "[time]",
+        ".last_seen" => "[time]",
+    }, @r#"
+{
+  "server": "canary",
+  "kind": "tool",
+  "name": "echo",
+  "state": "seen",
+  "hash": "[hash]",
+  "first_seen": "[time]",
+  "last_seen": "[time]",
+  "decided_by": null,
+  "findings": [],
+  "note": null
+}
+"#);
+    row("instructions", "instructions");
+    row("prompt", "greet");
+    row("resource", "canary://note");
     let text = place.run(&["tools", "list"]);
     assert_eq!(text.code, 1);
     assert!(text.stdout.contains("wait for review"), "{}", text.stdout);
-    assert!(!text.stdout.contains('\u{1b}'), "colour without a terminal: {:?}", text.stdout);
+    assert!(
+        !text.stdout.contains('\u{1b}'),
+        "colour without a terminal: {:?}",
+        text.stdout
+    );
 }
 
 #[test]
 fn a_review_goes_from_held_to_approved_to_held_again() {
     let place = canary();
-    place.run(&["tools", "approve", "canary", "--all", "--note", "read it"]).fine();
+    place
+        .run(&["tools", "approve", "canary", "--all", "--note", "read it"])
+        .fine();
     let listed = place.run(&["tools", "list"]);
     assert_eq!(listed.code, 0, "{}", listed.stdout);
-    assert_eq!(place.run(&["tools", "diff", "canary", "changing"]).fine(), "nothing waits for review\n");
+    assert_eq!(
+        place.run(&["tools", "diff", "canary", "changing"]).fine(),
+        "nothing waits for review\n"
+    );
 
     place.write("state", "1");
     assert_eq!(place.run(&["tools", "list", "--refresh"]).code, 1);
     let diff = place.run(&["tools", "diff", "canary", "changing"]);
     assert_eq!(diff.code, 1, "{}", diff.stderr);
-    let changes: Vec<&str> = diff.stdout.lines().filter(|line| line.starts_with(['+', '-'])).collect();
-    insta::assert_snapshot!(changes.join("\n"), @"");
+    let changes: Vec<&str> = diff
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with(['+', '-']))
+        .collect();
+    insta::assert_snapshot!(changes.join("\n"), @r#"
+-   "description": "Tells its version. Version 1.",
++   "description": "Tells its version. Version 2, state 1.",
+"#);
 
     let shown = place.run(&["tools", "show", "canary", "changing", "--json"]);
-    insta::assert_json_snapshot!(shown.json(), { "[].hash" => "[hash]" }, @"");
+    insta::assert_json_snapshot!(shown.json(), { "[].hash" => "[hash]" }, @r#"
+[
+  {
+    "state": "approved",
+    "hash": "[hash]",
+    "decided_by": "tester",
+    "note": "read it",
+    "findings": [],
+    "definition": {
+      "name": "changing",
+      "description": "Tells its version. Version 1.",
+      "inputSchema": {
+        "type": "object"
+      }
+    }
+  },
+  {
+    "state": "quarantined",
+    "hash": "[hash]",
+    "decided_by": null,
+    "note": null,
+    "findings": [],
+    "definition": {
+      "name": "changing",
+      "description": "Tells its version. Version 2, state 1.",
+      "inputSchema": {
+        "type": "object"
+      }
+    }
+  }
+]
+"#);
 
-    place.run(&["tools", "reject", "canary", "changing", "--note", "not asked for"]).fine();
-    let rejected = place.run(&["tools", "list", "--state", "rejected", "--json"]).json();
+    place
+        .run(&[
+            "tools",
+            "reject",
+            "canary",
+            "changing",
+            "--note",
+            "not asked for",
+        ])
+        .fine();
+    let rejected = place
+        .run(&["tools", "list", "--state", "rejected", "--json"])
+        .json();
     assert_eq!(rejected[0]["note"], "not asked for");
     assert_eq!(rejected[0]["decided_by"], "tester");
 }
@@ -58,8 +139,14 @@ fn a_review_goes_from_held_to_approved_to_held_again() {
 fn names_that_mean_nothing_are_wrong_use() {
     let place = canary();
     for (arguments, help) in [
-        (["tools", "show", "canary", "nonesuch"], "tools list --server canary"),
-        (["tools", "approve", "nobody", "echo"], "servers on record: canary"),
+        (
+            ["tools", "show", "canary", "nonesuch"],
+            "tools list --server canary",
+        ),
+        (
+            ["tools", "approve", "nobody", "echo"],
+            "servers on record: canary",
+        ),
     ] {
         let output = place.run(&arguments);
         assert_eq!(output.code, 2, "{}", output.stderr);

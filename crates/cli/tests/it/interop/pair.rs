@@ -240,7 +240,11 @@ fn check_report(peers: &Peers, work: &Work, report: &Value) -> Result<(), String
         "legacy" => "2025-11-25",
         _ => "2026-07-28",
     };
-    same("protocol version", &report["protocolVersion"], &version.into())?;
+    same(
+        "protocol version",
+        &report["protocolVersion"],
+        &version.into(),
+    )?;
     let direct = peers.direct(&work.server);
     let tools = |report: &Value| -> Vec<String> { super::peers::strings(&report["tools"]) };
     if work.merged {
@@ -323,9 +327,9 @@ fn check_trail(
             continue;
         };
         let named = answer["_meta"]["io.portcullis/receipt"]["entry"].clone();
-        let known = entries.iter().any(|entry| {
-            entry["opened"]["entry"] == named && entry["opened"]["method"] == method
-        });
+        let known = entries
+            .iter()
+            .any(|entry| entry["opened"]["entry"] == named && entry["opened"]["method"] == method);
         if !known {
             return Err(format!("the receipt of {part} names no entry: {answer}"));
         }

@@ -55,9 +55,7 @@ pub(super) fn is_complete(sent: &[String], entries: &[Value]) -> Result<(), Stri
     sent.sort();
     recorded.sort();
     if sent != recorded {
-        return Err(format!(
-            "on the wire: {sent:?}\nin the trail: {recorded:?}"
-        ));
+        return Err(format!("on the wire: {sent:?}\nin the trail: {recorded:?}"));
     }
     match entries.iter().find(|entry| entry["closed"].is_null()) {
         Some(entry) => Err(format!("an entry is open: {entry}")),

@@ -92,16 +92,10 @@ async fn carry_out(
         .map_err(failed("tools/list"))?;
     let tools: Vec<&str> = tools.iter().map(|tool| &*tool.name).collect();
     let version = client.peer_info().map(|info| info.protocol_version.clone());
-    let mut report =
-        json!({ "client": "rmcp", "protocolVersion": version, "tools": tools });
+    let mut report = json!({ "client": "rmcp", "protocolVersion": version, "tools": tools });
     let call = CallToolRequestParams::new(format!("{prefix}{}", server.call.name))
         .with_arguments(server.call.arguments.as_object().cloned().unwrap());
-    report["call"] = json!(
-        client
-            .call_tool(call)
-            .await
-            .map_err(failed("tools/call"))?
-    );
+    report["call"] = json!(client.call_tool(call).await.map_err(failed("tools/call"))?);
     if let Some(resource) = &server.resource {
         let resources = client
             .list_all_resources()
