@@ -30,8 +30,7 @@ pub struct TestGateway {
     servers: Vec<(String, ScriptedServer)>,
     canaries: Vec<String>,
     replies: Mutex<Vec<Reply>>,
-    stop: Option<oneshot::Sender<()>>,
-    listening: Option<JoinHandle<()>>,
+    listening: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
 }
 
 impl std::fmt::Debug for TestGateway {
@@ -81,6 +80,15 @@ impl TestGateway {
     /// The store, beside the gateway's own handle.
     pub fn store(&self) -> &Sqlite {
         &self.store
+    }
+
+    /// Stops listening, lets open connections end and drops those that do not.
+    pub async fn stop(&self) {
+        let listening = self.listening.lock().unwrap().take();
+        if let Some((stop, serving)) = listening {
+            drop(stop);
+            serving.await.unwrap();
+        }
     }
 
     /// A request of any shape.

@@ -156,8 +156,7 @@ impl Builder {
             servers,
             canaries: self.canaries,
             replies: Vec::new().into(),
-            stop: Some(stop),
-            listening: Some(listening),
+            listening: Some((stop, listening)).into(),
         }
     }
 }

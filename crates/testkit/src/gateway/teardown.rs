@@ -22,15 +22,12 @@ impl TestGateway {
     ///
     /// # Panics
     /// When one of these does not hold.
-    pub async fn finish(mut self) {
+    pub async fn finish(self) {
         let entries = self.closed_entries().await;
         if self.gateway.config().controls.audit {
             self.check_calls(&entries);
         }
-        drop(self.stop.take());
-        if let Some(listening) = self.listening.take() {
-            listening.await.unwrap();
-        }
+        self.stop().await;
         self.gateway.shutdown().await;
         self.check_canaries(&entries);
     }
@@ -107,7 +104,7 @@ impl TestGateway {
 
 impl Drop for TestGateway {
     fn drop(&mut self) {
-        if self.listening.is_some() && !std::thread::panicking() {
+        if self.listening.lock().unwrap().is_some() && !std::thread::panicking() {
             panic!("a test must end with TestGateway::finish");
         }
     }
