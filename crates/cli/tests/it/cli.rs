@@ -2,6 +2,7 @@
 
 mod audit;
 mod check;
+mod guides;
 mod help;
 mod init;
 mod key;
