@@ -84,26 +84,49 @@ pub(crate) async fn run(prove: Prove) -> Result<Exit, Failure> {
     } else {
         report.show();
     }
-    Ok(if report.proven { Exit::Fine } else { Exit::Findings })
+    Ok(if report.proven {
+        Exit::Fine
+    } else {
+        Exit::Findings
+    })
 }
 
 /// Runs everything.
-async fn account(prove: &Prove, loaded: &Loaded, folder: &Path, progress: &ProgressBar) -> Result<Report, Failure> {
+async fn account(
+    prove: &Prove,
+    loaded: &Loaded,
+    folder: &Path,
+    progress: &ProgressBar,
+) -> Result<Report, Failure> {
     let socket = tokio::net::TcpListener::bind(("127.0.0.1", 0))
         .await
         .map_err(|error| Failure::because("no loopback port can be bound", &error))?;
-    let harvest = harvester(socket).await.map_err(|error| Failure::because("the canary on HTTP cannot be started", &error))?;
-    let keys = [super::key::mint("first", "workload", &[])?.key, super::key::mint("second", "workload", &[])?.key];
+    let harvest = harvester(socket)
+        .await
+        .map_err(|error| Failure::because("the canary on HTTP cannot be started", &error))?;
+    let keys = [
+        super::key::mint("first", "workload", &[])?.key,
+        super::key::mint("second", "workload", &[])?.key,
+    ];
     let mut scene = Scene::new(loaded, &suffix()?, keys, harvest.url())?;
     let ruling = Ruling::new(loaded, &scene)?;
     scene.set_policies(ruling.stages);
-    let run = Run { scene: &scene, folder, calls: usize::from(prove.calls), progress };
+    let run = Run {
+        scene: &scene,
+        folder,
+        calls: usize::from(prove.calls),
+        progress,
+    };
 
     progress.set_message("the canary");
-    let stage = run.open("as-configured", scene.controls().clone(), &[]).await?;
+    let stage = run
+        .open("as-configured", scene.controls().clone(), &[])
+        .await?;
     stage.inspect(&scene.canary).await?;
     stage.inspect(&scene.web).await?;
-    let before = Before { listed: Some(stage.tools().await?) };
+    let before = Before {
+        listed: Some(stage.tools().await?),
+    };
     stage.approve().await?;
     let approved = stage.approved().await?;
     progress.inc(1);
@@ -135,11 +158,15 @@ async fn account(prove: &Prove, loaded: &Loaded, folder: &Path, progress: &Progr
     }
     if !ruling.permit_all.is_empty() {
         for row in rows.iter_mut().filter(|row| row.control == "authorization") {
-            row.notes.push(format!("permitted by your {}; a temporary policy forbade it", named(&ruling.permit_all)));
+            row.notes.push(format!(
+                "permitted by your {}; a temporary policy forbade it",
+                named(&ruling.permit_all)
+            ));
         }
     }
     progress.inc(1);
-    let proven = rows.iter().all(|row| row.state != State::NotWired) && always.iter().all(|property| property.holds);
+    let proven = rows.iter().all(|row| row.state != State::NotWired)
+        && always.iter().all(|property| property.holds);
     Ok(Report {
         configuration: prove.configuration.file.display().to_string(),
         proven,
@@ -161,23 +188,42 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Opens a stage in a folder of its own.
-    async fn open(&self, name: &str, controls: Controls, approved: &[Definition]) -> Result<Stage, Failure> {
+    async fn open(
+        &self,
+        name: &str,
+        controls: Controls,
+        approved: &[Definition],
+    ) -> Result<Stage, Failure> {
         let loaded = self.scene.load(controls, &self.place(name)?)?;
         Stage::open(self.scene, loaded, approved).await
     }
 
     fn place(&self, name: &str) -> Result<PathBuf, Failure> {
         let place = self.folder.join(name);
-        std::fs::create_dir(&place).map_err(|error| Failure::because("no temporary folder can be made", &error))?;
+        std::fs::create_dir(&place)
+            .map_err(|error| Failure::because("no temporary folder can be made", &error))?;
         Ok(place)
     }
 
     /// Observes one control with it and without it, and times calls.
-    async fn control(&self, control: &'static Control, stage: &Stage, before: &Before, approved: &[Definition]) -> Result<(Row, Samples), Failure> {
-        let unprobed = || Failure::new(format!("there is no probe for the control {}", control.name));
+    async fn control(
+        &self,
+        control: &'static Control,
+        stage: &Stage,
+        before: &Before,
+        approved: &[Definition],
+    ) -> Result<(Row, Samples), Failure> {
+        let unprobed = || {
+            Failure::new(format!(
+                "there is no probe for the control {}",
+                control.name
+            ))
+        };
         self.progress.set_message(control.name);
         let enabled = control.is_on(self.scene.controls());
-        let seen = observe(control.name, stage, self.scene, before).await?.ok_or_else(unprobed)?;
+        let seen = observe(control.name, stage, self.scene, before)
+            .await?
+            .ok_or_else(unprobed)?;
         self.progress.inc(1);
         let mut without = None;
         let mut samples = Samples::default();
@@ -187,14 +233,24 @@ impl Run<'_> {
                 return Err(unprobed());
             }
             // Without pins nothing is approved: whatever the canary offers must be there at once.
-            let known = if control.name == "definition-pins" { &[] } else { approved };
+            let known = if control.name == "definition-pins" {
+                &[]
+            } else {
+                approved
+            };
             let other = self.open(control.name, controls, known).await?;
-            let before = Before { listed: Some(other.tools().await?) };
-            let counter = observe(control.name, &other, self.scene, &before).await?.ok_or_else(unprobed)?;
+            let before = Before {
+                listed: Some(other.tools().await?),
+            };
+            let counter = observe(control.name, &other, self.scene, &before)
+                .await?
+                .ok_or_else(unprobed)?;
             without = Some(counter.wrong.fate);
             if self.calls > 0 {
                 // Sessions are of the legacy era; everything else is timed in the modern one.
-                samples = cost::compare(stage, &other, control.name == "session-binding", self.calls).await?;
+                samples =
+                    cost::compare(stage, &other, control.name == "session-binding", self.calls)
+                        .await?;
             }
             other.close().await;
         }
@@ -214,8 +270,16 @@ impl Run<'_> {
     }
 
     /// Shows that the user's policies refuse the canary on a gateway, too, not on paper alone.
-    async fn refused(&self, refusing: &Refusing, approved: &[Definition]) -> Result<(bool, String), Failure> {
-        let loaded = self.scene.load_with(self.scene.controls().clone(), &self.place("your-policies")?, &refusing.sources)?;
+    async fn refused(
+        &self,
+        refusing: &Refusing,
+        approved: &[Definition],
+    ) -> Result<(bool, String), Failure> {
+        let loaded = self.scene.load_with(
+            self.scene.controls().clone(),
+            &self.place("your-policies")?,
+            &refusing.sources,
+        )?;
         let stage = Stage::open(self.scene, loaded, approved).await?;
         let refusal = match refusing.era {
             Some(era) => stage.refusal_of_echo(era == "legacy").await?,
@@ -225,9 +289,22 @@ impl Run<'_> {
         let by = named(&refusing.by);
         let must = self.scene.controls().authorization && refusing.era.is_some();
         Ok(match refusal {
-            Some(refusal) => (true, format!("a permitted tool is refused by your {by} ({refusal}); shown with temporary policies alone")),
-            None if must => (false, format!("your {by} should refuse the canary and did not")),
-            None => (true, format!("your {by} would refuse a part of the probes; shown with temporary policies alone")),
+            Some(refusal) => (
+                true,
+                format!(
+                    "a permitted tool is refused by your {by} ({refusal}); shown with temporary policies alone"
+                ),
+            ),
+            None if must => (
+                false,
+                format!("your {by} should refuse the canary and did not"),
+            ),
+            None => (
+                true,
+                format!(
+                    "your {by} would refuse a part of the probes; shown with temporary policies alone"
+                ),
+            ),
         })
     }
 }
@@ -243,6 +320,7 @@ fn named(policies: &[String]) -> String {
 /// Eight hexadecimal digits that make the run's names its own.
 fn suffix() -> Result<String, Failure> {
     let mut bytes = [0u8; 4];
-    getrandom::fill(&mut bytes).map_err(|error| Failure::new(format!("the system gives no randomness: {error}")))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failure::new(format!("the system gives no randomness: {error}")))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -25,9 +25,15 @@ fn prove(place: &Place, arguments: &[&str]) -> Output {
     let mut command = portcullis(place.path(), &["prove"]);
     command.args(arguments).env("TMPDIR", &temporary);
     let output = finish(command);
-    let left: Vec<_> = std::fs::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> = std::fs::read_dir(&temporary)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
     assert!(left.is_empty(), "left behind: {left:?}");
-    assert!(!place.join("portcullis.db").exists(), "the user's store was made");
+    assert!(
+        !place.join("portcullis.db").exists(),
+        "the user's store was made"
+    );
     output
 }
 
@@ -54,9 +60,17 @@ fn row<'a>(account: &'a Value, control: &str) -> &'a Value {
 /// Every control with its state, for those that are not active.
 fn others(account: &Value) -> Vec<(String, String)> {
     let rows = account["controls"].as_array().unwrap();
-    assert_eq!(rows.iter().map(|row| row["control"].as_str().unwrap()).collect::<Vec<_>>(), CONTROLS);
+    assert_eq!(
+        rows.iter()
+            .map(|row| row["control"].as_str().unwrap())
+            .collect::<Vec<_>>(),
+        CONTROLS
+    );
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    rows.iter().filter(|row| row["state"] != "active").map(|row| (text(&row["control"]), text(&row["state"]))).collect()
+    rows.iter()
+        .filter(|row| row["state"] != "active")
+        .map(|row| (text(&row["control"]), text(&row["state"])))
+        .collect()
 }
 
 #[track_caller]
@@ -65,22 +79,41 @@ fn check_all_active(account: &Value) {
     assert_eq!(account["proven"], true);
     for row in account["controls"].as_array().unwrap() {
         assert_eq!(
-            (&row["right"]["fate"], &row["wrong"]["fate"], &row["without"], &row["fault"]),
-            (&"passed".into(), &"stopped".into(), &"passed".into(), &Value::Null),
+            (
+                &row["right"]["fate"],
+                &row["wrong"]["fate"],
+                &row["without"],
+                &row["fault"]
+            ),
+            (
+                &"passed".into(),
+                &"stopped".into(),
+                &"passed".into(),
+                &Value::Null
+            ),
             "{row}"
         );
     }
     let always = account["always"].as_array().unwrap();
     assert_eq!(always.len(), 3);
-    assert!(always.iter().all(|property| property["holds"] == true), "{always:?}");
+    assert!(
+        always.iter().all(|property| property["holds"] == true),
+        "{always:?}"
+    );
 }
 
 #[test]
 fn every_control_of_the_default_configuration_is_active() {
     let account = account(&place(portcullis_config::DEFAULT), 0);
     check_all_active(&account);
-    assert_eq!(row(&account, "host-check")["wrong"]["how"], "403 host-not-allowed");
-    assert_eq!(row(&account, "session-binding")["wrong"]["how"], "404 session-unknown");
+    assert_eq!(
+        row(&account, "host-check")["wrong"]["how"],
+        "403 host-not-allowed"
+    );
+    assert_eq!(
+        row(&account, "session-binding")["wrong"]["how"],
+        "404 session-unknown"
+    );
     assert_eq!(row(&account, "sanitiser")["wrong"]["how"], "taken out");
 }
 
@@ -93,10 +126,18 @@ fn a_control_that_is_off_is_off_and_the_others_are_not() {
             .map(|controls| {
                 scope.spawn(move || {
                     for control in controls {
-                        let account = account(&place(&format!("[controls]\n{control} = false\n")), 0);
-                        assert_eq!(others(&account), [((*control).to_owned(), "off".to_owned())]);
+                        let account =
+                            account(&place(&format!("[controls]\n{control} = false\n")), 0);
+                        assert_eq!(
+                            others(&account),
+                            [((*control).to_owned(), "off".to_owned())]
+                        );
                         let row = row(&account, control);
-                        assert_eq!((&row["wrong"]["fate"], &row["fault"]), (&"passed".into(), &Value::Null), "{row}");
+                        assert_eq!(
+                            (&row["wrong"]["fate"], &row["fault"]),
+                            (&"passed".into(), &Value::Null),
+                            "{row}"
+                        );
                         assert_eq!(account["proven"], true);
                     }
                 })
@@ -110,7 +151,10 @@ fn a_control_that_is_off_is_off_and_the_others_are_not() {
 
 #[test]
 fn everything_off_is_off() {
-    let switches: String = CONTROLS.iter().map(|control| format!("{control} = false\n")).collect();
+    let switches: String = CONTROLS
+        .iter()
+        .map(|control| format!("{control} = false\n"))
+        .collect();
     let account = account(&place(&format!("[controls]\n{switches}")), 0);
     assert_eq!(others(&account).len(), 10);
     assert!(others(&account).iter().all(|(_, state)| state == "off"));
@@ -118,8 +162,14 @@ fn everything_off_is_off() {
 
 #[test]
 fn a_control_that_is_configured_to_do_nothing_is_not_wired() {
-    let account = account(&place("[shield]\nresults = \"allow\"\narguments = \"allow\"\n"), 1);
-    assert_eq!(others(&account), [("sanitiser".to_owned(), "not-wired".to_owned())]);
+    let account = account(
+        &place("[shield]\nresults = \"allow\"\narguments = \"allow\"\n"),
+        1,
+    );
+    assert_eq!(
+        others(&account),
+        [("sanitiser".to_owned(), "not-wired".to_owned())]
+    );
     assert_eq!(account["proven"], false);
     assert!(!row(&account, "sanitiser")["fault"].is_null());
 }
@@ -129,9 +179,15 @@ fn the_sanitiser_is_tried_for_what_it_is_told_to_do() {
     let cases = [
         ("results = \"mark\"", "marked in the receipt"),
         ("results = \"block\"", "result-blocked"),
-        ("results = \"allow\"\narguments = \"mark\"", "marked in the receipt"),
+        (
+            "results = \"allow\"\narguments = \"mark\"",
+            "marked in the receipt",
+        ),
         ("results = \"allow\"\narguments = \"redact\"", "taken out"),
-        ("results = \"allow\"\narguments = \"block\"", "arguments-blocked"),
+        (
+            "results = \"allow\"\narguments = \"block\"",
+            "arguments-blocked",
+        ),
     ];
     for (shield, how) in cases {
         let account = account(&place(&format!("[shield]\n{shield}\n")), 0);
@@ -143,11 +199,17 @@ fn the_sanitiser_is_tried_for_what_it_is_told_to_do() {
 #[test]
 fn policies_that_forbid_everything_are_named() {
     let place = place("");
-    place.write("policies/none.cedar", "@id(\"nothing-at-all\")\nforbid (principal, action, resource);\n");
+    place.write(
+        "policies/none.cedar",
+        "@id(\"nothing-at-all\")\nforbid (principal, action, resource);\n",
+    );
     let account = account(&place, 0);
     check_all_active(&account);
     let note = row(&account, "authorization")["notes"][0].as_str().unwrap();
-    assert!(note.contains("refused by your policy nothing-at-all"), "{note}");
+    assert!(
+        note.contains("refused by your policy nothing-at-all"),
+        "{note}"
+    );
     assert_eq!(account["notes"].as_array().unwrap().len(), 1);
 }
 
@@ -159,7 +221,10 @@ fn policies_that_forbid_one_era_are_noticed() {
     let account = account(&place, 0);
     check_all_active(&account);
     let note = row(&account, "authorization")["notes"][0].as_str().unwrap();
-    assert!(note.contains("refused by your policy no-sessions (target-unknown)"), "{note}");
+    assert!(
+        note.contains("refused by your policy no-sessions (target-unknown)"),
+        "{note}"
+    );
 }
 
 #[test]
@@ -167,7 +232,10 @@ fn policies_that_permit_everything_leave_authorization_provable() {
     let account = account(&Place::new(""), 0);
     check_all_active(&account);
     let note = row(&account, "authorization")["notes"][0].as_str().unwrap();
-    assert!(note.contains("permitted by your policy everything"), "{note}");
+    assert!(
+        note.contains("permitted by your policy everything"),
+        "{note}"
+    );
     assert_eq!(account["notes"].as_array().unwrap().len(), 0);
 }
 
@@ -194,7 +262,10 @@ fn origins_and_addresses_of_the_configuration_count() {
          [[authn.key]]\nname = \"ada\"\nhash = \"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"\n";
     let account = account(&place(configuration), 0);
     check_all_active(&account);
-    assert_eq!(row(&account, "origin-check")["right"]["tried"], "a call from the page https://chat.example");
+    assert_eq!(
+        row(&account, "origin-check")["right"]["tried"],
+        "a call from the page https://chat.example"
+    );
 }
 
 #[test]
@@ -211,19 +282,42 @@ fn the_cost_of_every_control_is_measured() {
 
 #[test]
 fn a_person_gets_a_table() {
-    let output = prove(&place("[controls]\norigin-check = false\n"), &["--calls", "2"]);
+    let output = prove(
+        &place("[controls]\norigin-check = false\n"),
+        &["--calls", "2"],
+    );
     assert_eq!(output.code, 0, "{}", output.stderr);
-    let line = |control: &str| output.stdout.lines().find(|line| line.trim_start().starts_with(control)).unwrap().to_owned();
+    let line = |control: &str| {
+        output
+            .stdout
+            .lines()
+            .find(|line| line.trim_start().starts_with(control))
+            .unwrap()
+            .to_owned()
+    };
     assert!(line("host-check").contains("active, verified against: off"));
-    assert_eq!(line("origin-check").split_whitespace().collect::<Vec<_>>(), ["origin-check", "off"]);
+    assert_eq!(
+        line("origin-check").split_whitespace().collect::<Vec<_>>(),
+        ["origin-check", "off"]
+    );
     assert!(output.stdout.contains("9 active, 1 off"));
-    assert_eq!(output.stdout.contains("timings are not meaningful"), cfg!(debug_assertions));
-    assert!(output.stdout.lines().all(|line| line.chars().count() < 80), "{}", output.stdout);
+    assert_eq!(
+        output.stdout.contains("timings are not meaningful"),
+        cfg!(debug_assertions)
+    );
+    assert!(
+        output.stdout.lines().all(|line| line.chars().count() < 80),
+        "{}",
+        output.stdout
+    );
 }
 
 #[test]
 fn a_bad_configuration_and_a_missing_one() {
-    assert_eq!(prove(&place("[controls]\nhostcheck = false\n"), &[]).code, 64);
+    assert_eq!(
+        prove(&place("[controls]\nhostcheck = false\n"), &[]).code,
+        64
+    );
     assert_eq!(prove(&Place::empty(), &[]).code, 64);
     assert_eq!(prove(&place(""), &["--calls", "many"]).code, 2);
 }

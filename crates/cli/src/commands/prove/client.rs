@@ -62,7 +62,10 @@ pub(super) struct Reply {
 impl Post {
     /// A request of 2026-07-28, which describes itself.
     pub(super) fn modern(id: &str, method: &str, mut params: Value) -> Self {
-        let mut headers = vec![("mcp-protocol-version", MODERN.to_owned()), ("mcp-method", method.to_owned())];
+        let mut headers = vec![
+            ("mcp-protocol-version", MODERN.to_owned()),
+            ("mcp-method", method.to_owned()),
+        ];
         if let Some(name) = params.get("name").and_then(Value::as_str) {
             headers.push(("mcp-name", name.to_owned()));
         }
@@ -74,13 +77,22 @@ impl Post {
             });
             params.insert("_meta".to_owned(), meta);
         }
-        Self { headers, body: request(id, method, &params) }
+        Self {
+            headers,
+            body: request(id, method, &params),
+        }
     }
 
     /// A request of 2025-11-25 in a session.
     pub(super) fn legacy(id: &str, session: &str, method: &str, params: &Value) -> Self {
-        let headers = vec![("mcp-protocol-version", LEGACY.to_owned()), ("mcp-session-id", session.to_owned())];
-        Self { headers, body: request(id, method, params) }
+        let headers = vec![
+            ("mcp-protocol-version", LEGACY.to_owned()),
+            ("mcp-session-id", session.to_owned()),
+        ];
+        Self {
+            headers,
+            body: request(id, method, params),
+        }
     }
 
     /// The request that opens a session.
@@ -90,7 +102,10 @@ impl Post {
             "capabilities": {},
             "clientInfo": {"name": "portcullis-prove", "version": env!("CARGO_PKG_VERSION")},
         });
-        Self { headers: Vec::new(), body: request(id, "initialize", &params) }
+        Self {
+            headers: Vec::new(),
+            body: request(id, "initialize", &params),
+        }
     }
 
     /// Sets a header, in place of one with this name.
@@ -118,7 +133,13 @@ fn request(id: &str, method: &str, params: &Value) -> String {
 
 impl Client {
     pub(super) fn new(address: SocketAddr, path: &str, key: &str) -> Self {
-        Self { address, path: path.to_owned(), key: key.to_owned(), connection: Mutex::new(None), sent: AtomicUsize::new(0) }
+        Self {
+            address,
+            path: path.to_owned(),
+            key: key.to_owned(),
+            connection: Mutex::new(None),
+            sent: AtomicUsize::new(0),
+        }
     }
 
     /// How many messages it has sent.
@@ -129,7 +150,9 @@ impl Client {
     /// Sends a message and reads the answer to its end.
     pub(super) async fn send(&self, post: Post) -> Result<Reply, ClientError> {
         self.sent.fetch_add(1, Ordering::Relaxed);
-        tokio::time::timeout(PATIENCE, self.exchange(post)).await.map_err(|_| ClientError::Late)?
+        tokio::time::timeout(PATIENCE, self.exchange(post))
+            .await
+            .map_err(|_| ClientError::Late)?
     }
 
     async fn exchange(&self, post: Post) -> Result<Reply, ClientError> {
@@ -145,8 +168,16 @@ impl Client {
         let (head, body) = connection.send_request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
         *slot = Some(connection);
-        let session = head.headers.get("mcp-session-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
-        Ok(Reply { status: head.status.as_u16(), session, message: last_message(&body) })
+        let session = head
+            .headers
+            .get("mcp-session-id")
+            .and_then(|id| id.to_str().ok())
+            .map(str::to_owned);
+        Ok(Reply {
+            status: head.status.as_u16(),
+            session,
+            message: last_message(&body),
+        })
     }
 
     fn prepare(&self, post: Post) -> Result<Request<Full<Bytes>>, http::Error> {
@@ -157,13 +188,24 @@ impl Client {
             ("authorization", format!("Bearer {}", self.key)),
         ];
         headers.retain(|(name, _)| !post.headers.iter().any(|(own, _)| own == name));
-        headers.extend(post.headers.into_iter().filter(|(_, value)| !value.is_empty()));
+        headers.extend(
+            post.headers
+                .into_iter()
+                .filter(|(_, value)| !value.is_empty()),
+        );
         let request = Request::post(self.path.as_str());
-        headers.into_iter().fold(request, |request, (name, value)| request.header(name, value)).body(Full::new(Bytes::from(post.body)))
+        headers
+            .into_iter()
+            .fold(request, |request, (name, value)| {
+                request.header(name, value)
+            })
+            .body(Full::new(Bytes::from(post.body)))
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, ClientError> {
-        let stream = TcpStream::connect(self.address).await.map_err(ClientError::Connect)?;
+        let stream = TcpStream::connect(self.address)
+            .await
+            .map_err(ClientError::Connect)?;
         stream.set_nodelay(true).map_err(ClientError::Connect)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(async move {
@@ -180,14 +222,20 @@ fn last_message(body: &[u8]) -> Value {
         return message;
     }
     let text = String::from_utf8_lossy(body);
-    let data = text.lines().filter_map(|line| line.strip_prefix("data:")).next_back().unwrap_or_default();
+    let data = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("data:"))
+        .next_back()
+        .unwrap_or_default();
     serde_json::from_str(data.trim()).unwrap_or_default()
 }
 
 impl Reply {
     /// The text of a tool's result.
     pub(super) fn text(&self) -> Option<&str> {
-        self.message.pointer("/result/content/0/text").and_then(Value::as_str)
+        self.message
+            .pointer("/result/content/0/text")
+            .and_then(Value::as_str)
     }
 
     /// Whether it is a result, not an error.
@@ -197,24 +245,39 @@ impl Reply {
 
     /// The gateway's receipt.
     pub(super) fn receipt(&self) -> Option<&Value> {
-        self.message.get("result")?.get("_meta")?.get("io.portcullis/receipt")
+        self.message
+            .get("result")?
+            .get("_meta")?
+            .get("io.portcullis/receipt")
     }
 
     /// The names in a list of tools.
     pub(super) fn tools(&self) -> Vec<&str> {
-        let tools = self.message.pointer("/result/tools").and_then(Value::as_array);
-        tools.into_iter().flatten().filter_map(|tool| tool.get("name")?.as_str()).collect()
+        let tools = self
+            .message
+            .pointer("/result/tools")
+            .and_then(Value::as_array);
+        tools
+            .into_iter()
+            .flatten()
+            .filter_map(|tool| tool.get("name")?.as_str())
+            .collect()
     }
 
     /// The answer in a few words: `answered`, or status and reason of the refusal.
     pub(super) fn summary(&self) -> String {
-        let Some(error) = self.message.get("error") else { return "answered".to_owned() };
+        let Some(error) = self.message.get("error") else {
+            return "answered".to_owned();
+        };
         let reason = error.pointer("/data/reason").and_then(Value::as_str);
         match (self.status, reason) {
             // 200 tells nothing: the refusal is the JSON-RPC error.
             (200, Some(reason)) => reason.to_owned(),
             (status, Some(reason)) => format!("{status} {reason}"),
-            (status, None) => format!("{status} error {}", error.get("code").unwrap_or(&Value::Null)),
+            (status, None) => format!(
+                "{status} error {}",
+                error.get("code").unwrap_or(&Value::Null)
+            ),
         }
     }
 

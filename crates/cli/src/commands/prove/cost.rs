@@ -45,8 +45,16 @@ pub(super) struct Samples {
 }
 
 /// Calls `echo` on both stages in turn. `legacy` speaks in a session.
-pub(super) async fn compare(with: &Stage, without: &Stage, legacy: bool, calls: usize) -> Result<Samples, Failure> {
-    let sides = [Side::open(with, legacy).await?, Side::open(without, legacy).await?];
+pub(super) async fn compare(
+    with: &Stage,
+    without: &Stage,
+    legacy: bool,
+    calls: usize,
+) -> Result<Samples, Failure> {
+    let sides = [
+        Side::open(with, legacy).await?,
+        Side::open(without, legacy).await?,
+    ];
     let [a, b] = &sides;
     for _ in 0..WARM_UP {
         a.call().await?;
@@ -74,8 +82,19 @@ struct Side<'a> {
 
 impl<'a> Side<'a> {
     async fn open(stage: &'a Stage, legacy: bool) -> Result<Self, Failure> {
-        let session = if legacy { stage.ask(&stage.first, Post::initialize(&stage.fresh())).await?.session } else { None };
-        Ok(Self { stage, client: &stage.first, session })
+        let session = if legacy {
+            stage
+                .ask(&stage.first, Post::initialize(&stage.fresh()))
+                .await?
+                .session
+        } else {
+            None
+        };
+        Ok(Self {
+            stage,
+            client: &stage.first,
+            session,
+        })
     }
 
     async fn call(&self) -> Result<f64, Failure> {
@@ -91,7 +110,10 @@ impl<'a> Side<'a> {
         // A refusal is faster than a call; it must not pass for one.
         match reply.text() {
             Some(TEXT) => Ok(took),
-            _ => Err(Failure::new(format!("a call that is timed was not answered: {}", reply.summary()))),
+            _ => Err(Failure::new(format!(
+                "a call that is timed was not answered: {}",
+                reply.summary()
+            ))),
         }
     }
 }
@@ -99,8 +121,17 @@ impl<'a> Side<'a> {
 impl Samples {
     /// What the control costs; `None` without samples.
     pub(super) fn cost(&self) -> Option<Cost> {
-        let added = median(self.pairs.iter().map(|(with, without)| with - without).collect())?;
-        Some(Cost { added_us: added.micros, noise_us: added.noise, calls: self.pairs.len() })
+        let added = median(
+            self.pairs
+                .iter()
+                .map(|(with, without)| with - without)
+                .collect(),
+        )?;
+        Some(Cost {
+            added_us: added.micros,
+            noise_us: added.noise,
+            calls: self.pairs.len(),
+        })
     }
 
     /// The latencies with the control.
@@ -124,12 +155,23 @@ pub(super) fn median(mut micros: Vec<f64>) -> Option<Median> {
     micros.sort_by(f64::total_cmp);
     let middle = micros.len() / 2;
     let upper = *micros.get(middle)?;
-    let value = if micros.len() % 2 == 1 { upper } else { (upper + *micros.get(middle.checked_sub(1)?)?) / 2.0 };
+    let value = if micros.len() % 2 == 1 {
+        upper
+    } else {
+        (upper + *micros.get(middle.checked_sub(1)?)?) / 2.0
+    };
     // The ranks n/2 ± 1.29 √n hold the median of the distribution with 99 % (binomial, z = 2.58).
     let spread = integer((micros.len() as f64).sqrt() * 1.29);
-    let low = micros.get(middle.saturating_sub(spread)).or(micros.first())?;
-    let high = micros.get(middle.saturating_add(spread)).or(micros.last())?;
-    Some(Median { micros: value, noise: (high - low) / 2.0 })
+    let low = micros
+        .get(middle.saturating_sub(spread))
+        .or(micros.first())?;
+    let high = micros
+        .get(middle.saturating_add(spread))
+        .or(micros.last())?;
+    Some(Median {
+        micros: value,
+        noise: (high - low) / 2.0,
+    })
 }
 
 /// A small positive number rounded up.
@@ -149,7 +191,10 @@ mod tests {
     #[track_caller]
     fn check(values: Vec<f64>, expected: f64, noise: f64) {
         let found = median(values).unwrap();
-        assert!((found.micros - expected).abs() < 1e-6 && (found.noise - noise).abs() < 1e-6, "{found:?}");
+        assert!(
+            (found.micros - expected).abs() < 1e-6 && (found.noise - noise).abs() < 1e-6,
+            "{found:?}"
+        );
     }
 
     #[test]
@@ -168,7 +213,14 @@ mod tests {
 
     #[test]
     fn a_difference_inside_the_noise_is_not_shown_as_one() {
-        let text = |added_us, noise_us| Cost { added_us, noise_us, calls: 1 }.to_text();
+        let text = |added_us, noise_us| {
+            Cost {
+                added_us,
+                noise_us,
+                calls: 1,
+            }
+            .to_text()
+        };
         assert_eq!(text(12.4, 5.0), "+12 µs ± 5");
         assert_eq!(text(-12.4, 5.0), "-12 µs ± 5");
         assert_eq!(text(4.9, 5.0), "below noise (± 5 µs)");
@@ -176,9 +228,17 @@ mod tests {
 
     #[test]
     fn drift_that_both_sides_share_costs_nothing() {
-        let drift = |added: f64| Samples { pairs: count(1, 100).into_iter().map(|at| (at * 1000.0 + added, at * 1000.0)).collect() };
+        let drift = |added: f64| Samples {
+            pairs: count(1, 100)
+                .into_iter()
+                .map(|at| (at * 1000.0 + added, at * 1000.0))
+                .collect(),
+        };
         let cost = drift(100.0).cost().unwrap();
-        assert!((cost.added_us - 100.0).abs() < 1e-6 && cost.noise_us < 1e-6, "{cost:?}");
+        assert!(
+            (cost.added_us - 100.0).abs() < 1e-6 && cost.noise_us < 1e-6,
+            "{cost:?}"
+        );
         assert!(drift(0.0).cost().unwrap().added_us.abs() < 1e-6);
         assert_eq!(Samples::default().cost(), None);
     }

@@ -30,7 +30,11 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn new(tried: impl Into<String>, fate: Fate, how: impl Into<String>) -> Self {
-        Self { tried: tried.into(), fate, how: how.into() }
+        Self {
+            tried: tried.into(),
+            fate,
+            how: how.into(),
+        }
     }
 }
 
@@ -71,15 +75,31 @@ pub(super) fn judge(enabled: bool, with: &Observation, without: Option<Fate>) ->
     let (right, wrong) = (with.right.fate, with.wrong.fate);
     let (state, fault) = match (enabled, right, wrong, without) {
         (false, _, Fate::Passed, _) => (State::Off, None),
-        (false, _, Fate::Stopped, _) => (State::Off, Some("the wrong thing was stopped all the same, by something else")),
-        (true, Fate::Stopped, Fate::Passed, _) => (State::NotWired, Some("the wrong thing came through, and the right thing did not")),
-        (true, Fate::Passed, Fate::Passed, _) => (State::NotWired, Some("the wrong thing came through")),
-        (true, Fate::Stopped, Fate::Stopped, _) => (State::NotWired, Some("the right thing was not let through")),
-        (true, Fate::Passed, Fate::Stopped, Some(Fate::Passed)) => (State::Active, None),
-        (true, Fate::Passed, Fate::Stopped, Some(Fate::Stopped)) => {
-            (State::NotWired, Some("the switch changes nothing: with the control off, the wrong thing was stopped too"))
+        (false, _, Fate::Stopped, _) => (
+            State::Off,
+            Some("the wrong thing was stopped all the same, by something else"),
+        ),
+        (true, Fate::Stopped, Fate::Passed, _) => (
+            State::NotWired,
+            Some("the wrong thing came through, and the right thing did not"),
+        ),
+        (true, Fate::Passed, Fate::Passed, _) => {
+            (State::NotWired, Some("the wrong thing came through"))
         }
-        (true, Fate::Passed, Fate::Stopped, None) => (State::NotWired, Some("what happens with the control off was not observed")),
+        (true, Fate::Stopped, Fate::Stopped, _) => {
+            (State::NotWired, Some("the right thing was not let through"))
+        }
+        (true, Fate::Passed, Fate::Stopped, Some(Fate::Passed)) => (State::Active, None),
+        (true, Fate::Passed, Fate::Stopped, Some(Fate::Stopped)) => (
+            State::NotWired,
+            Some(
+                "the switch changes nothing: with the control off, the wrong thing was stopped too",
+            ),
+        ),
+        (true, Fate::Passed, Fate::Stopped, None) => (
+            State::NotWired,
+            Some("what happens with the control off was not observed"),
+        ),
     };
     Verdict { state, fault }
 }

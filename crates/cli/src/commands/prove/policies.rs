@@ -7,7 +7,9 @@
 use std::path::Path;
 
 use portcullis_gateway::Loaded;
-use portcullis_policy::{Action, Context, Decision, Policies, Principal, PrincipalKind, Query, Source, Target};
+use portcullis_policy::{
+    Action, Context, Decision, Policies, Principal, PrincipalKind, Query, Source, Target,
+};
 
 use super::scene::{PERMITTED, Scene, UNPERMITTED, WEATHER};
 use crate::exit::Failure;
@@ -36,20 +38,44 @@ impl Ruling {
     /// Reads the user's policies again and asks them about the canary.
     pub(super) fn new(loaded: &Loaded, scene: &Scene) -> Result<Self, Failure> {
         let theirs = sources(loaded)?;
-        let joined = |more: Vec<Source>| -> Vec<Source> { theirs.iter().cloned().chain(more).collect() };
+        let joined =
+            |more: Vec<Source>| -> Vec<Source> { theirs.iter().cloned().chain(more).collect() };
         let own = vec![permits(scene)];
         let together = compile(&joined(own.clone()))?;
         if let Some((by, era)) = refused_by(&together, scene) {
-            let refusing = Refusing { sources: joined(own.clone()), by, era };
-            return Ok(Self { stages: own, refusing: Some(refusing), permit_all: Vec::new() });
+            let refusing = Refusing {
+                sources: joined(own.clone()),
+                by,
+                era,
+            };
+            return Ok(Self {
+                stages: own,
+                refusing: Some(refusing),
+                permit_all: Vec::new(),
+            });
         }
-        match ask(&together, scene, workload(&scene.first.name), Action::ToolsCall, &tool(scene, UNPERMITTED), "modern") {
+        match ask(
+            &together,
+            scene,
+            workload(&scene.first.name),
+            Action::ToolsCall,
+            &tool(scene, UNPERMITTED),
+            "modern",
+        ) {
             Decision::Permit { policies } => {
                 let stages = joined(vec![permits(scene), forbid(scene)]);
                 compile(&stages)?;
-                Ok(Self { stages, refusing: None, permit_all: policies })
+                Ok(Self {
+                    stages,
+                    refusing: None,
+                    permit_all: policies,
+                })
             }
-            Decision::Deny(_) => Ok(Self { stages: joined(own), refusing: None, permit_all: Vec::new() }),
+            Decision::Deny(_) => Ok(Self {
+                stages: joined(own),
+                refusing: None,
+                permit_all: Vec::new(),
+            }),
         }
     }
 }
@@ -60,21 +86,31 @@ fn sources(loaded: &Loaded) -> Result<Vec<Source>, Failure> {
     let files = loaded.sources.iter().skip(1).filter(|path| path.is_file());
     files
         .map(|path| {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Failure::because(format!("{} cannot be read", path.display()), &error))?;
-            Ok(Source { name: name(path, &loaded.base), text })
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                Failure::because(format!("{} cannot be read", path.display()), &error)
+            })?;
+            Ok(Source {
+                name: name(path, &loaded.base),
+                text,
+            })
         })
         .collect()
 }
 
 fn name(path: &Path, base: &Path) -> String {
-    path.strip_prefix(base).unwrap_or(path).display().to_string()
+    path.strip_prefix(base)
+        .unwrap_or(path)
+        .display()
+        .to_string()
 }
 
 fn compile(sources: &[Source]) -> Result<Policies, Failure> {
     Policies::load(sources).map_err(|problems| {
         let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        Failure::new(format!("the policies cannot be used with the canary's: {}", texts.join("; ")))
+        Failure::new(format!(
+            "the policies cannot be used with the canary's: {}",
+            texts.join("; ")
+        ))
     })
 }
 
@@ -103,7 +139,10 @@ fn permits(scene: &Scene) -> Source {
             tools.join(", ")
         ));
     }
-    Source { name: format!("{}.cedar", scene.canary), text }
+    Source {
+        name: format!("{}.cedar", scene.canary),
+        text,
+    }
 }
 
 fn forbid(scene: &Scene) -> Source {
@@ -123,25 +162,66 @@ struct About {
 }
 
 fn tool(scene: &Scene, name: &'static str) -> About {
-    About { server: scene.canary.clone(), tool: Some(name) }
+    About {
+        server: scene.canary.clone(),
+        tool: Some(name),
+    }
 }
 
 /// The policies that stand in the canary's way, if any do, and in which era they stand in the way of
 /// the first caller's `echo`. No policies are named when a query fits no schema.
 fn refused_by(policies: &Policies, scene: &Scene) -> Option<(Vec<String>, Option<&'static str>)> {
-    let anonymous = Principal { kind: PrincipalKind::User, id: "anonymous", groups: &[], roles: &[], authentication: "none" };
+    let anonymous = Principal {
+        kind: PrincipalKind::User,
+        id: "anonymous",
+        groups: &[],
+        roles: &[],
+        authentication: "none",
+    };
     let mut questions = vec![
-        (Action::Connect, About { server: scene.canary.clone(), tool: None }),
+        (
+            Action::Connect,
+            About {
+                server: scene.canary.clone(),
+                tool: None,
+            },
+        ),
         (Action::ToolsCall, tool(scene, "echo")),
-        (Action::Connect, About { server: scene.web.clone(), tool: None }),
-        (Action::ToolsCall, About { server: scene.web.clone(), tool: Some(WEATHER) }),
+        (
+            Action::Connect,
+            About {
+                server: scene.web.clone(),
+                tool: None,
+            },
+        ),
+        (
+            Action::ToolsCall,
+            About {
+                server: scene.web.clone(),
+                tool: Some(WEATHER),
+            },
+        ),
     ];
-    questions.extend(PERMITTED.iter().map(|name| (Action::ToolsCall, tool(scene, name))));
+    questions.extend(
+        PERMITTED
+            .iter()
+            .map(|name| (Action::ToolsCall, tool(scene, name))),
+    );
     let mut found: Option<(Vec<String>, Option<&'static str>)> = None;
-    for (who, principal) in [workload(&scene.first.name), workload(&scene.second.name), anonymous].into_iter().enumerate() {
+    for (who, principal) in [
+        workload(&scene.first.name),
+        workload(&scene.second.name),
+        anonymous,
+    ]
+    .into_iter()
+    .enumerate()
+    {
         for (at, (action, about)) in questions.iter().enumerate() {
             for era in ["modern", "legacy"] {
-                let Decision::Deny(denial) = ask(policies, scene, principal, *action, about, era) else { continue };
+                let Decision::Deny(denial) = ask(policies, scene, principal, *action, about, era)
+                else {
+                    continue;
+                };
                 let by = denial.policies().to_vec();
                 // The first two questions are what a call of `echo` has to pass.
                 if who == 0 && at < 2 {
@@ -155,15 +235,44 @@ fn refused_by(policies: &Policies, scene: &Scene) -> Option<(Vec<String>, Option
 }
 
 fn workload(name: &str) -> Principal<'_> {
-    Principal { kind: PrincipalKind::Workload, id: name, groups: &[], roles: &[], authentication: "api-key" }
+    Principal {
+        kind: PrincipalKind::Workload,
+        id: name,
+        groups: &[],
+        roles: &[],
+        authentication: "api-key",
+    }
 }
 
-fn ask(policies: &Policies, scene: &Scene, principal: Principal<'_>, action: Action, about: &About, era: &str) -> Decision {
+fn ask(
+    policies: &Policies,
+    scene: &Scene,
+    principal: Principal<'_>,
+    action: Action,
+    about: &About,
+    era: &str,
+) -> Decision {
     let resource = match about.tool {
-        Some(name) => Target::Tool { server: &about.server, name },
+        Some(name) => Target::Tool {
+            server: &about.server,
+            name,
+        },
         None => Target::Profile(&about.server),
     };
     // Each of the two servers has a profile of its name.
-    let profile = if about.server == scene.web { &scene.web } else { &scene.canary };
-    policies.authorize(&Query { principal, action, resource, context: Context { profile, era, transport: "http" } })
+    let profile = if about.server == scene.web {
+        &scene.web
+    } else {
+        &scene.canary
+    };
+    policies.authorize(&Query {
+        principal,
+        action,
+        resource,
+        context: Context {
+            profile,
+            era,
+            transport: "http",
+        },
+    })
 }

@@ -29,7 +29,12 @@ pub(super) struct Before {
 }
 
 /// Tries a control. `None` when there is no probe for it.
-pub(super) async fn observe(control: &str, stage: &Stage, scene: &Scene, before: &Before) -> Result<Option<Observation>, Failure> {
+pub(super) async fn observe(
+    control: &str,
+    stage: &Stage,
+    scene: &Scene,
+    before: &Before,
+) -> Result<Option<Observation>, Failure> {
     let observation = match control {
         "host-check" => edge::host(stage).await,
         "origin-check" => edge::origin(stage, scene).await,
@@ -47,14 +52,25 @@ pub(super) async fn observe(control: &str, stage: &Stage, scene: &Scene, before:
 }
 
 /// Calls `echo`, changed by `change`, and looks whether it got to the canary or was answered.
-async fn echo(stage: &Stage, client: &Client, tried: &str, change: impl FnOnce(Post) -> Post) -> Result<Seen, Failure> {
+async fn echo(
+    stage: &Stage,
+    client: &Client,
+    tried: &str,
+    change: impl FnOnce(Post) -> Post,
+) -> Result<Seen, Failure> {
     let text = stage.fresh();
     let post = stage.tool("echo", json!({"text": text}));
     echoed(stage, client, tried, &text, change(post)).await
 }
 
 /// Sends a call of `echo` with this text.
-async fn echoed(stage: &Stage, client: &Client, tried: &str, text: &str, post: Post) -> Result<Seen, Failure> {
+async fn echoed(
+    stage: &Stage,
+    client: &Client,
+    tried: &str,
+    text: &str,
+    post: Post,
+) -> Result<Seen, Failure> {
     let reply = stage.ask(client, post).await?;
     let passed = reply.text() == Some(text) || stage.reached(text);
     Ok(Seen::new(tried, Fate::of(passed), reply.summary()))
@@ -68,7 +84,11 @@ mod tests {
     fn every_control_has_a_probe() {
         let source = include_str!("probe.rs");
         for control in CONTROLS {
-            assert!(source.contains(&format!("\"{}\" =>", control.name)), "{}", control.name);
+            assert!(
+                source.contains(&format!("\"{}\" =>", control.name)),
+                "{}",
+                control.name
+            );
         }
     }
 }

@@ -51,24 +51,46 @@ pub(super) struct CallTime {
 
 impl From<Median> for CallTime {
     fn from(median: Median) -> Self {
-        Self { p50_us: median.micros, noise_us: median.noise }
+        Self {
+            p50_us: median.micros,
+            noise_us: median.noise,
+        }
     }
 }
 
 impl Report {
     /// Writes the account for a person.
     pub(super) fn show(&self) {
-        terminal::line(format!("{}  {}\n", terminal::bold("Controls of"), self.configuration));
-        let width = self.controls.iter().map(|row| row.control.len()).max().unwrap_or(0);
+        terminal::line(format!(
+            "{}  {}\n",
+            terminal::bold("Controls of"),
+            self.configuration
+        ));
+        let width = self
+            .controls
+            .iter()
+            .map(|row| row.control.len())
+            .max()
+            .unwrap_or(0);
         if self.call.is_some() {
-            terminal::line(terminal::dim(format!("  {:<width$}  {:<31}{}", "control", "state", "added to a call (median)")));
+            terminal::line(terminal::dim(format!(
+                "  {:<width$}  {:<31}{}",
+                "control", "state", "added to a call (median)"
+            )));
         }
         for row in &self.controls {
             row.show(width);
         }
-        terminal::line(format!("\n{}\n", terminal::bold("Always, by construction (no switch)")));
+        terminal::line(format!(
+            "\n{}\n",
+            terminal::bold("Always, by construction (no switch)")
+        ));
         for property in &self.always {
-            let state = if property.holds { terminal::green("holds") } else { terminal::red("BROKEN") };
+            let state = if property.holds {
+                terminal::green("holds")
+            } else {
+                terminal::red("BROKEN")
+            };
             terminal::line(format!("  {:<width$}  {state}", property.name));
             detail("stops", &format!("{}: {}", property.tried, property.how));
         }
@@ -80,22 +102,44 @@ impl Report {
     }
 
     fn conclude(&self) {
-        let count = |state| self.controls.iter().filter(|row| row.state == state).count();
+        let count = |state| {
+            self.controls
+                .iter()
+                .filter(|row| row.state == state)
+                .count()
+        };
         if let Some(call) = &self.call {
-            terminal::line(format!("A call with everything as configured: {:.0} µs ± {:.0} (p50)", call.p50_us, call.noise_us));
+            terminal::line(format!(
+                "A call with everything as configured: {:.0} µs ± {:.0} (p50)",
+                call.p50_us, call.noise_us
+            ));
             if self.debug_build {
-                terminal::line(terminal::yellow("This is a debug build: its timings are not meaningful."));
+                terminal::line(terminal::yellow(
+                    "This is a debug build: its timings are not meaningful.",
+                ));
             }
         }
-        let broken = self.always.iter().filter(|property| !property.holds).count();
+        let broken = self
+            .always
+            .iter()
+            .filter(|property| !property.holds)
+            .count();
         let mut text = format!("{} active", count(State::Active));
-        for (number, what) in [(count(State::NotWired), "not wired"), (count(State::Off), "off"), (broken, "broken")] {
+        for (number, what) in [
+            (count(State::NotWired), "not wired"),
+            (count(State::Off), "off"),
+            (broken, "broken"),
+        ] {
             if number > 0 {
                 text.push_str(&format!(", {number} {what}"));
             }
         }
         let text = terminal::bold(text);
-        terminal::line(if self.proven { format!("{} {text}", terminal::green("✓")) } else { format!("{} {text}", terminal::red("✗")) });
+        terminal::line(if self.proven {
+            format!("{} {text}", terminal::green("✓"))
+        } else {
+            format!("{} {text}", terminal::red("✗"))
+        });
     }
 }
 
@@ -106,17 +150,50 @@ impl Row {
             State::NotWired => ("not wired", terminal::red),
             State::Off => ("off", terminal::yellow),
         };
-        let verified = if self.state == State::Active { ", verified against: off" } else { "" };
+        let verified = if self.state == State::Active {
+            ", verified against: off"
+        } else {
+            ""
+        };
         let cost = self.cost.map(Cost::to_text).unwrap_or_default();
         // Colours have no width, so the gap is counted here.
-        let gap = if cost.is_empty() { 0 } else { 31usize.saturating_sub(state.len() + verified.len()) };
-        terminal::line(format!("  {:<width$}  {}{}{:gap$}{}", self.control, colour(state), terminal::dim(verified), "", terminal::dim(cost)));
+        let gap = if cost.is_empty() {
+            0
+        } else {
+            31usize.saturating_sub(state.len() + verified.len())
+        };
+        terminal::line(format!(
+            "  {:<width$}  {}{}{:gap$}{}",
+            self.control,
+            colour(state),
+            terminal::dim(verified),
+            "",
+            terminal::dim(cost)
+        ));
         if let Some(fault) = self.fault {
-            let mark = if self.state == State::NotWired { terminal::red("fault  ") } else { terminal::yellow("but    ") };
+            let mark = if self.state == State::NotWired {
+                terminal::red("fault  ")
+            } else {
+                terminal::yellow("but    ")
+            };
             labelled(&format!("    {mark} "), fault, INDENT + 9);
         }
-        detail(if self.right.fate == Fate::Passed { "passes" } else { "lacks" }, &format!("{}: {}", self.right.tried, self.right.how));
-        detail(if self.wrong.fate == Fate::Stopped { "stops" } else { "admits" }, &format!("{}: {}", self.wrong.tried, self.wrong.how));
+        detail(
+            if self.right.fate == Fate::Passed {
+                "passes"
+            } else {
+                "lacks"
+            },
+            &format!("{}: {}", self.right.tried, self.right.how),
+        );
+        detail(
+            if self.wrong.fate == Fate::Stopped {
+                "stops"
+            } else {
+                "admits"
+            },
+            &format!("{}: {}", self.wrong.tried, self.wrong.how),
+        );
         for note in &self.notes {
             detail("note", note);
         }
@@ -126,7 +203,11 @@ impl Row {
 /// A text after a label that has its own colour; further lines are indented.
 fn labelled(label: &str, text: &str, indent: usize) {
     for (at, line) in wrap(text, WIDTH - indent).into_iter().enumerate() {
-        terminal::line(if at == 0 { format!("{label} {line}") } else { format!("{:indent$}{line}", "") });
+        terminal::line(if at == 0 {
+            format!("{label} {line}")
+        } else {
+            format!("{:indent$}{line}", "")
+        });
     }
 }
 

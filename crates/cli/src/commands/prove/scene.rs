@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use portcullis_config::{
-    ApiKey, Config, Controls, EraChoice, Isolation, PrincipalKind, Profile, ProfileServer, Server, Transport,
+    ApiKey, Config, Controls, EraChoice, Isolation, PrincipalKind, Profile, ProfileServer, Server,
+    Transport,
 };
 use portcullis_gateway::Loaded;
 use portcullis_policy::{Policies, Source};
@@ -47,10 +48,19 @@ pub(super) struct Scene {
 
 impl Scene {
     /// `suffix` makes the names unique, `keys` are the two temporary API keys.
-    pub(super) fn new(loaded: &Loaded, suffix: &str, keys: [String; 2], web_url: String) -> Result<Self, Failure> {
-        let program = std::env::current_exe().map_err(|error| Failure::because("this program cannot find itself", &error))?;
+    pub(super) fn new(
+        loaded: &Loaded,
+        suffix: &str,
+        keys: [String; 2],
+        web_url: String,
+    ) -> Result<Self, Failure> {
+        let program = std::env::current_exe()
+            .map_err(|error| Failure::because("this program cannot find itself", &error))?;
         let [first, second] = keys;
-        let caller = |name: &str, key| Caller { name: format!("prove-{name}-{suffix}"), key };
+        let caller = |name: &str, key| Caller {
+            name: format!("prove-{name}-{suffix}"),
+            key,
+        };
         let mut config = loaded.config.clone();
         config.servers = BTreeMap::new();
         config.profiles = BTreeMap::new();
@@ -97,21 +107,44 @@ impl Scene {
     }
 
     /// A complete configuration with other policies.
-    pub(super) fn load_with(&self, controls: Controls, folder: &Path, policies: &[Source]) -> Result<Loaded, Failure> {
+    pub(super) fn load_with(
+        &self,
+        controls: Controls,
+        folder: &Path,
+        policies: &[Source],
+    ) -> Result<Loaded, Failure> {
         let mut config = self.config.clone();
         config.controls = controls;
-        config.authn.keys.extend([api_key(&self.first), api_key(&self.second)]);
-        config.servers.insert(self.canary.clone(), server(self.stdio(folder)));
-        let web = Transport::Http { url: self.web_url.clone(), headers: BTreeMap::new(), plain_headers: BTreeMap::new() };
+        config
+            .authn
+            .keys
+            .extend([api_key(&self.first), api_key(&self.second)]);
+        config
+            .servers
+            .insert(self.canary.clone(), server(self.stdio(folder)));
+        let web = Transport::Http {
+            url: self.web_url.clone(),
+            headers: BTreeMap::new(),
+            plain_headers: BTreeMap::new(),
+        };
         config.servers.insert(self.web.clone(), server(web));
         for name in [&self.canary, &self.web] {
             config.profiles.insert(name.clone(), profile(name));
         }
         let policies = Policies::load(policies).map_err(|problems| {
             let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            Failure::new(format!("the policies cannot be used with the canary's: {}", texts.join("; ")))
+            Failure::new(format!(
+                "the policies cannot be used with the canary's: {}",
+                texts.join("; ")
+            ))
         })?;
-        Ok(Loaded { config, policies, sources: Vec::new(), base: folder.to_owned(), warnings: Vec::new() })
+        Ok(Loaded {
+            config,
+            policies,
+            sources: Vec::new(),
+            base: folder.to_owned(),
+            warnings: Vec::new(),
+        })
     }
 
     fn stdio(&self, folder: &Path) -> Transport {
@@ -120,7 +153,10 @@ impl Scene {
             command: self.program.display().to_string(),
             args: vec!["lab".to_owned(), "canary".to_owned()],
             env: BTreeMap::new(),
-            plain_env: BTreeMap::from([("LAB_RECORD".to_owned(), file(RECORD)), ("LAB_STATE".to_owned(), file(STATE))]),
+            plain_env: BTreeMap::from([
+                ("LAB_RECORD".to_owned(), file(RECORD)),
+                ("LAB_STATE".to_owned(), file(STATE)),
+            ]),
             cwd: None,
         }
     }
@@ -157,7 +193,12 @@ fn server(transport: Transport) -> Server {
 fn profile(name: &str) -> Profile {
     Profile {
         path: Scene::path(name),
-        servers: vec![ProfileServer { name: name.to_owned(), tools: None, prompts: None, resources: None }],
+        servers: vec![ProfileServer {
+            name: name.to_owned(),
+            tools: None,
+            prompts: None,
+            resources: None,
+        }],
         prefix: Some(false),
         description: None,
         instructions: None,
@@ -195,7 +236,11 @@ mod tests {
         for control in CONTROLS {
             let mut controls = Controls::default();
             assert!(switch_off(&mut controls, control.name), "{}", control.name);
-            let off: Vec<&str> = CONTROLS.iter().filter(|other| !other.is_on(&controls)).map(|other| other.name).collect();
+            let off: Vec<&str> = CONTROLS
+                .iter()
+                .filter(|other| !other.is_on(&controls))
+                .map(|other| other.name)
+                .collect();
             assert_eq!(off, [control.name]);
         }
         assert!(!switch_off(&mut Controls::default(), "nothing"));

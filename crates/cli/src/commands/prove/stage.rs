@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 use portcullis_config::Controls;
 use portcullis_gateway::gateway::Stores;
 use portcullis_gateway::{Gateway, Loaded, listener};
-use portcullis_store::{AuditEntry, AuditFilter, AuditStore, DefinitionRecord, Observation, RegistryStore, Sqlite, State};
+use portcullis_store::{
+    AuditEntry, AuditFilter, AuditStore, DefinitionRecord, Observation, RegistryStore, Sqlite,
+    State,
+};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -43,20 +46,33 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Opens a gateway. `approved` is put on record before it looks at the canary.
-    pub(super) async fn open(scene: &Scene, loaded: Loaded, approved: &[Observation]) -> Result<Self, Failure> {
+    pub(super) async fn open(
+        scene: &Scene,
+        loaded: Loaded,
+        approved: &[Observation],
+    ) -> Result<Self, Failure> {
         let folder = loaded.base.clone();
         let controls = loaded.config.controls.clone();
         let store = setup::open_store(&folder.join("prove.db")).await?;
         if !approved.is_empty() {
-            store.observe(approved, 0).await.map_err(|error| Failure::because("the temporary registry cannot be written", &error))?;
+            store.observe(approved, 0).await.map_err(|error| {
+                Failure::because("the temporary registry cannot be written", &error)
+            })?;
         }
         let witness = Arc::new(Witness::new(store.clone()));
-        let stores = Stores { audit: Arc::clone(&witness) as Arc<dyn AuditStore>, ..Stores::from(store.clone()) };
-        let gateway = Gateway::open(loaded, stores).await.map_err(|error| Failure::because("the gateway cannot start", &error))?;
+        let stores = Stores {
+            audit: Arc::clone(&witness) as Arc<dyn AuditStore>,
+            ..Stores::from(store.clone())
+        };
+        let gateway = Gateway::open(loaded, stores)
+            .await
+            .map_err(|error| Failure::because("the gateway cannot start", &error))?;
         let socket = tokio::net::TcpListener::bind(("127.0.0.1", 0))
             .await
             .map_err(|error| Failure::because("no loopback port can be bound", &error))?;
-        let address = socket.local_addr().map_err(|error| Failure::because("the loopback port has no address", &error))?;
+        let address = socket
+            .local_addr()
+            .map_err(|error| Failure::because("the loopback port has no address", &error))?;
         let (stop, stopped) = oneshot::channel::<()>();
         let listening = tokio::spawn(listener::serve(Arc::clone(&gateway), socket, async move {
             // A stage that is dropped stops as well.
@@ -93,7 +109,12 @@ impl Stage {
     /// Looks at a server as the operator does, so that its definitions are on record.
     pub(super) async fn inspect(&self, server: &str) -> Result<(), Failure> {
         let looked = self.gateway.inspect(server).await;
-        looked.map(|_| ()).map_err(|refusal| Failure::new(format!("the canary cannot be used: {}", setup::explain(&refusal))))
+        looked.map(|_| ()).map_err(|refusal| {
+            Failure::new(format!(
+                "the canary cannot be used: {}",
+                setup::explain(&refusal)
+            ))
+        })
     }
 
     /// Approves everything on record and waits until that is in force.
@@ -101,7 +122,17 @@ impl Stage {
         let failed = |error| Failure::because("the temporary registry cannot be written", &error);
         for record in self.store.load().await.map_err(failed)? {
             if record.state != State::Approved {
-                self.store.decide(&record.key, &record.hash, State::Approved, "portcullis prove", 0, None).await.map_err(failed)?;
+                self.store
+                    .decide(
+                        &record.key,
+                        &record.hash,
+                        State::Approved,
+                        "portcullis prove",
+                        0,
+                        None,
+                    )
+                    .await
+                    .map_err(failed)?;
             }
         }
         let started = Instant::now();
@@ -113,9 +144,27 @@ impl Stage {
 
     /// What is approved here, ready to be put on record elsewhere.
     pub(super) async fn approved(&self) -> Result<Vec<Observation>, Failure> {
-        let records = self.store.load().await.map_err(|error| Failure::because("the temporary registry cannot be read", &error))?;
-        let approved = records.into_iter().filter(|record| record.state == State::Approved);
-        let observation = |DefinitionRecord { key, hash, text, state, findings, .. }| Observation { key, hash, text, state, findings };
+        let records =
+            self.store.load().await.map_err(|error| {
+                Failure::because("the temporary registry cannot be read", &error)
+            })?;
+        let approved = records
+            .into_iter()
+            .filter(|record| record.state == State::Approved);
+        let observation = |DefinitionRecord {
+                               key,
+                               hash,
+                               text,
+                               state,
+                               findings,
+                               ..
+                           }| Observation {
+            key,
+            hash,
+            text,
+            state,
+            findings,
+        };
         Ok(approved.map(observation).collect())
     }
 
@@ -126,18 +175,30 @@ impl Stage {
 
     /// A call of a tool, in the modern era.
     pub(super) fn tool(&self, name: &str, arguments: Value) -> Post {
-        Post::modern(&self.fresh(), "tools/call", json!({"name": name, "arguments": arguments}))
+        Post::modern(
+            &self.fresh(),
+            "tools/call",
+            json!({"name": name, "arguments": arguments}),
+        )
     }
 
     /// The tools that the first caller sees.
     pub(super) async fn tools(&self) -> Result<Vec<String>, Failure> {
-        let listed = self.ask(&self.first, Post::modern(&self.fresh(), "tools/list", json!({}))).await?;
+        let listed = self
+            .ask(
+                &self.first,
+                Post::modern(&self.fresh(), "tools/list", json!({})),
+            )
+            .await?;
         Ok(listed.tools().into_iter().map(str::to_owned).collect())
     }
 
     /// Sends a message.
     pub(super) async fn ask(&self, client: &Client, post: Post) -> Result<Reply, Failure> {
-        client.send(post).await.map_err(|error| Failure::because("a probe got no answer", &error))
+        client
+            .send(post)
+            .await
+            .map_err(|error| Failure::because("a probe got no answer", &error))
     }
 
     /// Calls `echo` in one of the eras: how that was refused, `None` if it was not.
@@ -145,7 +206,9 @@ impl Stage {
         let id = self.fresh();
         let params = json!({"name": "echo", "arguments": {"text": id}});
         let post = if legacy {
-            let opened = self.ask(&self.first, Post::initialize(&self.fresh())).await?;
+            let opened = self
+                .ask(&self.first, Post::initialize(&self.fresh()))
+                .await?;
             match &opened.session {
                 Some(session) => Post::legacy(&id, session, "tools/call", &params),
                 None => return Ok(Some(opened.summary())),
@@ -160,7 +223,8 @@ impl Stage {
     /// Whether the canary received this text.
     pub(super) fn reached(&self, text: &str) -> bool {
         // No file means that nothing has arrived.
-        std::fs::read_to_string(self.folder.join(RECORD)).is_ok_and(|record| record.contains(&format!("{text}\"")))
+        std::fs::read_to_string(self.folder.join(RECORD))
+            .is_ok_and(|record| record.contains(&format!("{text}\"")))
     }
 
     /// Everything that the canary received.
@@ -170,14 +234,21 @@ impl Stage {
 
     /// Makes the canary change the definition of the tool `changing`.
     pub(super) fn change_definition(&self) -> Result<(), Failure> {
-        std::fs::write(self.folder.join(STATE), "changed").map_err(|error| Failure::because("the canary cannot be told to change", &error))
+        std::fs::write(self.folder.join(STATE), "changed")
+            .map_err(|error| Failure::because("the canary cannot be told to change", &error))
     }
 
     /// Every entry of the trail so far.
     pub(super) async fn trail(&self) -> Result<Vec<AuditEntry>, Failure> {
         self.gateway.flush().await;
-        let filter = AuditFilter { limit: 1_000_000, ..AuditFilter::default() };
-        self.store.entries(&filter).await.map_err(|error| Failure::because("the temporary trail cannot be read", &error))
+        let filter = AuditFilter {
+            limit: 1_000_000,
+            ..AuditFilter::default()
+        };
+        self.store
+            .entries(&filter)
+            .await
+            .map_err(|error| Failure::because("the temporary trail cannot be read", &error))
     }
 
     /// How many messages this stage was sent.

@@ -21,7 +21,10 @@ pub(super) struct Witness {
 
 impl Witness {
     pub(super) fn new(store: Sqlite) -> Self {
-        Self { store, gate: watch::Sender::new(Gate::Open) }
+        Self {
+            store,
+            gate: watch::Sender::new(Gate::Open),
+        }
     }
 
     /// Lets no opening record reach the disk until [`Witness::open`].
@@ -60,7 +63,10 @@ impl Witness {
 #[async_trait]
 impl AuditStore for Witness {
     async fn append(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
-        if records.iter().any(|record| matches!(record, AuditRecord::Opened(_))) {
+        if records
+            .iter()
+            .any(|record| matches!(record, AuditRecord::Opened(_)))
+        {
             self.pass().await;
         }
         self.store.append(records).await

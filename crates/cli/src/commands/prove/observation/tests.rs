@@ -2,13 +2,27 @@ use super::Fate::{Passed, Stopped};
 use super::{Fate, Observation, Seen, State, judge};
 
 fn observed(right: Fate, wrong: Fate) -> Observation {
-    Observation { right: Seen::new("the right thing", right, ""), wrong: Seen::new("the wrong thing", wrong, "") }
+    Observation {
+        right: Seen::new("the right thing", right, ""),
+        wrong: Seen::new("the wrong thing", wrong, ""),
+    }
 }
 
 #[track_caller]
-fn check(enabled: bool, right: Fate, wrong: Fate, without: Option<Fate>, state: State, faulty: bool) {
+fn check(
+    enabled: bool,
+    right: Fate,
+    wrong: Fate,
+    without: Option<Fate>,
+    state: State,
+    faulty: bool,
+) {
     let verdict = judge(enabled, &observed(right, wrong), without);
-    assert_eq!((verdict.state, verdict.fault.is_some()), (state, faulty), "{verdict:?}");
+    assert_eq!(
+        (verdict.state, verdict.fault.is_some()),
+        (state, faulty),
+        "{verdict:?}"
+    );
 }
 
 #[test]

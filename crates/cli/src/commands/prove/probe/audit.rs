@@ -15,17 +15,30 @@ const WATCH: Duration = Duration::from_millis(250);
 
 pub(super) async fn audit(stage: &Stage) -> Result<Observation, Failure> {
     let wrong = unrecorded(stage).await?;
-    Ok(Observation { right: complete(stage).await?, wrong })
+    Ok(Observation {
+        right: complete(stage).await?,
+        wrong,
+    })
 }
 
 /// Every message has its entry, closed, with what was decided.
 async fn complete(stage: &Stage) -> Result<Seen, Failure> {
     let text = stage.fresh();
-    let permitted = stage.ask(&stage.first, stage.tool("echo", json!({"text": text}))).await?;
-    let refused = stage.ask(&stage.first, stage.tool(UNPERMITTED, json!({"milliseconds": 0}))).await?;
+    let permitted = stage
+        .ask(&stage.first, stage.tool("echo", json!({"text": text})))
+        .await?;
+    let refused = stage
+        .ask(
+            &stage.first,
+            stage.tool(UNPERMITTED, json!({"milliseconds": 0})),
+        )
+        .await?;
     let sent = stage.sent();
     let entries = stage.trail().await?;
-    let closed = entries.iter().filter(|entry| entry.closed.is_some()).count();
+    let closed = entries
+        .iter()
+        .filter(|entry| entry.closed.is_some())
+        .count();
     let decided = |reply: &super::super::client::Reply, expected: fn(&Closed) -> bool| {
         let id = reply.message.get("id").map(Value::to_string);
         let entry = entries.iter().find(|entry| entry.opened.rpc_id == id);
@@ -35,8 +48,12 @@ async fn complete(stage: &Stage) -> Result<Seen, Failure> {
                 && entry.closed.as_ref().is_some_and(expected)
         })
     };
-    let right_decisions = decided(&permitted, |closed| closed.decision == "permit" && closed.outcome == "ok")
-        && (refused.is_result() || decided(&refused, |closed| closed.decision == "deny" && closed.outcome == "refused"));
+    let right_decisions = decided(&permitted, |closed| {
+        closed.decision == "permit" && closed.outcome == "ok"
+    }) && (refused.is_result()
+        || decided(&refused, |closed| {
+            closed.decision == "deny" && closed.outcome == "refused"
+        }));
     let passed = entries.len() == sent && closed == sent && right_decisions;
     let how = match (entries.len() == sent, closed == sent, right_decisions) {
         (false, ..) => format!("{} entries for {sent} messages", entries.len()),
@@ -44,7 +61,11 @@ async fn complete(stage: &Stage) -> Result<Seen, Failure> {
         (true, true, false) => "an entry tells a wrong decision".to_owned(),
         (true, true, true) => format!("{sent} messages, {sent} entries, all closed"),
     };
-    Ok(Seen::new("an entry for every message of this run", Fate::of(passed), how))
+    Ok(Seen::new(
+        "an entry for every message of this run",
+        Fate::of(passed),
+        how,
+    ))
 }
 
 /// A call whose record cannot get to the disk: it must not get to the server either.
@@ -72,5 +93,9 @@ async fn unrecorded(stage: &Stage) -> Result<Seen, Failure> {
         (false, false) => reply.summary(),
     };
     let passed = reached || reply.is_result() && !waited;
-    Ok(Seen::new("a call whose record is not on disk yet", Fate::of(passed), how))
+    Ok(Seen::new(
+        "a call whose record is not on disk yet",
+        Fate::of(passed),
+        how,
+    ))
 }

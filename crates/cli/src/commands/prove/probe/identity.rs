@@ -11,9 +11,12 @@ const ELSEWHERE: &str = "203.0.113.7";
 
 pub(super) async fn authentication(stage: &Stage) -> Result<Observation, Failure> {
     let right = echo(stage, &stage.first, "a call with a valid key", |post| post).await?;
-    let missing = echo(stage, &stage.first, "a call from elsewhere without a key", |post| {
-        post.without_key().header("x-forwarded-for", ELSEWHERE)
-    })
+    let missing = echo(
+        stage,
+        &stage.first,
+        "a call from elsewhere without a key",
+        |post| post.without_key().header("x-forwarded-for", ELSEWHERE),
+    )
     .await?;
     let invented = echo(stage, &stage.first, "a call with an invented key", |post| {
         post.header("authorization", "Bearer pcl_nobody-was-ever-given-this-key")
@@ -21,7 +24,11 @@ pub(super) async fn authentication(stage: &Stage) -> Result<Observation, Failure
     .await?;
     // A key that is shown is judged even when none is asked for.
     let wrong = match (missing.fate, invented.fate) {
-        (Fate::Stopped, Fate::Stopped) => Seen::new("calls without a key and with an invented one", Fate::Stopped, format!("{}; {}", missing.how, invented.how)),
+        (Fate::Stopped, Fate::Stopped) => Seen::new(
+            "calls without a key and with an invented one",
+            Fate::Stopped,
+            format!("{}; {}", missing.how, invented.how),
+        ),
         (Fate::Passed, _) => missing,
         (Fate::Stopped, Fate::Passed) => invented,
     };
@@ -30,7 +37,9 @@ pub(super) async fn authentication(stage: &Stage) -> Result<Observation, Failure
 
 /// A session id is no key: what one principal was given is worth nothing to another.
 pub(super) async fn session(stage: &Stage) -> Result<Observation, Failure> {
-    let opened = stage.ask(&stage.first, Post::initialize(&stage.fresh())).await?;
+    let opened = stage
+        .ask(&stage.first, Post::initialize(&stage.fresh()))
+        .await?;
     let Some(session) = opened.session else {
         let how = format!("no session was opened: {}", opened.summary());
         return Ok(Observation {
@@ -39,11 +48,30 @@ pub(super) async fn session(stage: &Stage) -> Result<Observation, Failure> {
         });
     };
     let call = |text: &str| {
-        Post::legacy(text, &session, "tools/call", &json!({"name": "echo", "arguments": {"text": text}}))
+        Post::legacy(
+            text,
+            &session,
+            "tools/call",
+            &json!({"name": "echo", "arguments": {"text": text}}),
+        )
     };
     let (own, stolen) = (stage.fresh(), stage.fresh());
     Ok(Observation {
-        right: echoed(stage, &stage.first, "a call in one's own session", &own, call(&own)).await?,
-        wrong: echoed(stage, &stage.second, "a call in the session of another", &stolen, call(&stolen)).await?,
+        right: echoed(
+            stage,
+            &stage.first,
+            "a call in one's own session",
+            &own,
+            call(&own),
+        )
+        .await?,
+        wrong: echoed(
+            stage,
+            &stage.second,
+            "a call in the session of another",
+            &stolen,
+            call(&stolen),
+        )
+        .await?,
     })
 }

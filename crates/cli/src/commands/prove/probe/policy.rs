@@ -10,21 +10,40 @@ pub(super) async fn authorization(stage: &Stage) -> Result<Observation, Failure>
     let tools = stage.tools().await?;
     let lists = |name: &str| tools.iter().any(|tool| tool == name);
     let text = stage.fresh();
-    let answered = stage.ask(&stage.first, stage.tool("echo", json!({"text": text}))).await?;
+    let answered = stage
+        .ask(&stage.first, stage.tool("echo", json!({"text": text})))
+        .await?;
     let passed = lists("echo") && answered.text() == Some(&text);
-    let how = if lists("echo") { format!("listed, {}", answered.summary()) } else { "not listed".to_owned() };
+    let how = if lists("echo") {
+        format!("listed, {}", answered.summary())
+    } else {
+        "not listed".to_owned()
+    };
     let right = Seen::new("a permitted tool", Fate::of(passed), how);
 
-    let called = stage.ask(&stage.first, stage.tool(UNPERMITTED, json!({"milliseconds": 0}))).await?;
-    let unknown = stage.ask(&stage.first, stage.tool("slew", json!({"milliseconds": 0}))).await?;
+    let called = stage
+        .ask(
+            &stage.first,
+            stage.tool(UNPERMITTED, json!({"milliseconds": 0})),
+        )
+        .await?;
+    let unknown = stage
+        .ask(&stage.first, stage.tool("slew", json!({"milliseconds": 0})))
+        .await?;
     let (fate, how) = if called.is_result() {
         (Fate::Passed, called.summary())
     } else if lists(UNPERMITTED) {
         (Fate::Passed, "listed".to_owned())
     } else if called.face(UNPERMITTED) != unknown.face("slew") {
-        (Fate::Passed, "the refusal tells it from an unknown tool".to_owned())
+        (
+            Fate::Passed,
+            "the refusal tells it from an unknown tool".to_owned(),
+        )
     } else {
         (Fate::Stopped, format!("not listed, {}", called.summary()))
     };
-    Ok(Observation { right, wrong: Seen::new("a tool that no policy permits", fate, how) })
+    Ok(Observation {
+        right,
+        wrong: Seen::new("a tool that no policy permits", fate, how),
+    })
 }
