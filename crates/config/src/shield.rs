@@ -22,7 +22,7 @@ pub enum DefinitionAction {
     Hold,
     /// It is shown; the findings stand in the audit entry.
     Mark,
-    /// Nothing.
+    /// Nothing; what was found is still reported.
     Allow,
 }
 
@@ -36,7 +36,7 @@ pub enum ArgumentAction {
     Redact,
     /// The call is refused.
     Block,
-    /// Nothing.
+    /// Nothing; what was found is still reported.
     Allow,
 }
 
@@ -50,7 +50,7 @@ pub enum ResultAction {
     Mark,
     /// The result is withheld.
     Block,
-    /// Nothing.
+    /// Nothing; what was found is still reported.
     Allow,
 }
 
