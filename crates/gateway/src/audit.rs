@@ -18,7 +18,7 @@ use crate::arrival::Facts;
 use crate::authn::{Principal, kind_name};
 use crate::clock;
 use crate::digest::sha256;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Origin, Reason, Refusal};
 
 use writer::NotTaken;
 pub(crate) use writer::Trail;
@@ -139,6 +139,12 @@ impl Entry {
         self.closed.policy_version = Some(version.to_owned());
     }
 
+    /// Takes an earlier decision back: what comes now is another question.
+    pub(crate) fn undecided(&mut self) {
+        "none".clone_into(&mut self.closed.decision);
+        self.closed.policies.clear();
+    }
+
     /// Notes what the shield saw and did.
     pub(crate) fn screened(&mut self, verdict: Verdict, findings: &[Finding]) {
         // The strictest verdict of the two directions is the one a reader needs first.
@@ -202,8 +208,12 @@ impl Entry {
     pub(crate) fn refuse(&mut self, refusal: &Refusal) {
         let face = refusal.reason().face();
         self.closed.reason = Some(face.id.to_owned());
+        // A pin that does not hold is a "no" like that of a policy.
+        if face.origin == Origin::Policy && self.closed.decision == "none" {
+            "deny".clone_into(&mut self.closed.decision);
+        }
         let outcome = match face.origin {
-            crate::refusal::Origin::Upstream => Outcome::UpstreamFailed,
+            Origin::Upstream => Outcome::UpstreamFailed,
             _ => Outcome::Refused,
         };
         self.close(outcome);

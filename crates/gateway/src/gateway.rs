@@ -244,6 +244,9 @@ async fn upkeep(gateway: std::sync::Weak<Gateway>) {
         if ticks.is_multiple_of(SWEEP) {
             let snapshot = gateway.snapshot();
             gateway.servers.sweep(snapshot.config()).await;
+            if let Err(error) = gateway.sessions.purge().await {
+                tracing::error!(%error, "ended sessions cannot be purged");
+            }
         }
     }
 }

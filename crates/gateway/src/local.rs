@@ -4,6 +4,7 @@ use portcullis_mcp::json::{Object, quote};
 use portcullis_mcp::method::Method;
 use portcullis_mcp::params::{Params, view};
 use portcullis_mcp::version::{Era, ProtocolVersion};
+use portcullis_shield::{Finding, Verdict};
 use portcullis_upstream::Request;
 
 use crate::authz::Permitted;
@@ -11,11 +12,11 @@ use crate::protocol::Admitted;
 use crate::receipt;
 use crate::refusal::{Reason, Refusal};
 use crate::servers::Leases;
-use crate::shield;
+use crate::shield::{self, Judged};
 use crate::snapshot::Snapshot;
 
 /// What the servers of a profile offer together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Offer {
     tools: bool,
     prompts: bool,
@@ -23,6 +24,8 @@ struct Offer {
     completions: bool,
     logging: bool,
     instructions: Vec<String>,
+    verdict: Verdict,
+    findings: Vec<Finding>,
 }
 
 /// The result of `initialize` (2025-11-25, lifecycle).
@@ -30,7 +33,7 @@ pub(crate) async fn initialize(
     permitted: &Permitted<Admitted>,
     leases: &Leases<'_>,
     snapshot: &Snapshot,
-) -> Result<String, Refusal> {
+) -> Result<Judged, Refusal> {
     let admitted = permitted.what();
     // A greeting without the members it needs is refused, never guessed at.
     view(Method::Initialize, admitted.message().params())?;
@@ -43,7 +46,7 @@ pub(crate) async fn initialize(
     );
     push_instructions(&mut json, &offer);
     json.push('}');
-    Ok(json)
+    Ok(offer.judged(json))
 }
 
 /// The result of `server/discover` (2026-07-28).
@@ -51,7 +54,7 @@ pub(crate) async fn discover(
     permitted: &Permitted<Admitted>,
     leases: &Leases<'_>,
     snapshot: &Snapshot,
-) -> Result<String, Refusal> {
+) -> Result<Judged, Refusal> {
     let offer = offer(permitted.what(), leases, snapshot).await?;
     let versions: Vec<String> = ProtocolVersion::ALL
         .iter()
@@ -65,7 +68,7 @@ pub(crate) async fn discover(
     );
     push_instructions(&mut json, &offer);
     json.push('}');
-    Ok(json)
+    Ok(offer.judged(json))
 }
 
 /// Passes a log level on to the servers that log.
@@ -113,8 +116,16 @@ async fn offer(
     snapshot: &Snapshot,
 ) -> Result<Offer, Refusal> {
     let profile = admitted.routed().profile();
-    let mut offer = Offer::default();
-    offer.instructions.extend(profile.instructions.clone());
+    let mut offer = Offer {
+        tools: false,
+        prompts: false,
+        resources: false,
+        completions: false,
+        logging: false,
+        instructions: profile.instructions.iter().cloned().collect(),
+        verdict: Verdict::Allow,
+        findings: Vec::new(),
+    };
     let connections =
         futures_util::future::join_all(profile.members.iter().map(|member| async move {
             let lease = leases.lease(&member.server)?;
@@ -147,6 +158,8 @@ async fn offer(
             tracing::debug!(server = %member.server, pin = approved.hash, "instructions are approved");
             let judged = shield::screen_reply(snapshot.shield(), &quote(text))
                 .map_err(|(refusal, _)| refusal)?;
+            offer.verdict = offer.verdict.max(judged.verdict);
+            offer.findings.extend(judged.findings);
             let text = portcullis_mcp::json::as_string(&judged.text)
                 .unwrap_or_default()
                 .into_owned();
@@ -164,6 +177,15 @@ async fn offer(
 }
 
 impl Offer {
+    /// The greeting with what the shield said about the instructions in it.
+    fn judged(self, text: String) -> Judged {
+        Judged {
+            text,
+            verdict: self.verdict,
+            findings: self.findings,
+        }
+    }
+
     /// List changes and subscriptions are not announced: this version does not carry them.
     fn capabilities(&self) -> String {
         let offered = [

@@ -202,6 +202,7 @@ async fn forward(
     }
 
     let (admitted, _) = connected.into_what();
+    entry.undecided(); // That it may connect says nothing about the call.
     let aim = registry::aim(&admitted)?;
     entry.describe(|opened| opened.target = Some(aim.name().to_owned()));
     let call = registry::resolve(admitted, aim, &leases, snapshot.authz()).await?; // Admitted → Call
@@ -275,12 +276,9 @@ async fn answer(
     let (judged, session) = match method {
         Method::Initialize => {
             let result = local::initialize(&connected, leases, snapshot).await?;
-            (Judged::own(result), Some(new_session(gateway, admitted)?))
+            (result, Some(new_session(gateway, admitted)?))
         }
-        Method::ServerDiscover => {
-            let result = local::discover(&connected, leases, snapshot).await?;
-            (Judged::own(result), None)
-        }
+        Method::ServerDiscover => (local::discover(&connected, leases, snapshot).await?, None),
         Method::Ping => (Judged::own("{}".to_owned()), None),
         Method::LoggingSetLevel => {
             decided(snapshot.authz().set_level(admitted), snapshot, entry)?;
@@ -295,7 +293,7 @@ async fn answer(
             None => return Err(Refusal::new(Reason::MethodUnknown)),
         },
     };
-    if method.list_kind().is_some() {
+    if !matches!(method, Method::Ping | Method::LoggingSetLevel) {
         entry.screened(judged.verdict, &judged.findings);
     }
     let receipt = Receipt {
@@ -306,7 +304,9 @@ async fn answer(
         verdict: judged.verdict,
         findings: &judged.findings,
     };
-    let shown = snapshot.config().controls.receipts && method.list_kind().is_some();
+    // A greeting has a receipt where something was done to it; a list always.
+    let told = method.list_kind().is_some() || judged.verdict != Verdict::Allow;
+    let shown = snapshot.config().controls.receipts && told;
     let result = fit(
         &judged.text,
         method,

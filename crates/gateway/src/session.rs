@@ -157,6 +157,13 @@ impl Sessions {
         Ok(())
     }
 
+    /// Forgets ended sessions that are too old to be used anyway.
+    pub(crate) async fn purge(&self) -> Result<(), StoreError> {
+        let forgotten = self.store.purge(clock::unix_micros()).await?;
+        tracing::debug!(forgotten, "ended sessions were purged");
+        Ok(())
+    }
+
     /// Takes over what other processes ended.
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
         let latest = self.store.terminated().await?;

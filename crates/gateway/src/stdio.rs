@@ -11,7 +11,7 @@ use portcullis_mcp::method::Method;
 use portcullis_mcp::params::{Params, view};
 use portcullis_mcp::version::ProtocolVersion;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::arrival::{Arrival, Credential, Facts, Headers, Selector, Transport};
@@ -24,6 +24,8 @@ use crate::reply::Outgoing;
 const BACKLOG: usize = 64;
 /// How many requests of one host run at the same time.
 const PARALLEL: usize = 64;
+/// How many may wait for their turn. Reading goes on meanwhile, so that a cancellation is heard.
+const WAITING: usize = 1_024;
 
 /// Serves `profile` until the input ends, then lets running calls go.
 ///
@@ -42,6 +44,7 @@ pub async fn serve(
         agreed: None,
         running: Running::default(),
         tasks: JoinSet::new(),
+        turns: Arc::new(Semaphore::new(PARALLEL)),
         out,
     };
     let limits = host.gateway.snapshot().limits();
@@ -74,6 +77,7 @@ struct Host {
     agreed: Option<ProtocolVersion>,
     running: Running,
     tasks: JoinSet<()>,
+    turns: Arc<Semaphore>,
     out: mpsc::Sender<String>,
 }
 
@@ -82,7 +86,7 @@ type Running = Arc<Mutex<HashMap<String, AbortHandle>>>;
 
 impl Host {
     async fn take(&mut self, parsed: Result<Message, Refusal>) {
-        while self.tasks.len() >= PARALLEL {
+        while self.tasks.len() >= WAITING {
             self.tasks.join_next().await;
         }
         while self.tasks.try_join_next().is_some() {}
@@ -115,7 +119,10 @@ impl Host {
         let done = id.clone();
         // Held until the request is in the table, so that its own end finds it there.
         let mut table = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let turns = Arc::clone(&self.turns);
         let handle = self.tasks.spawn(async move {
+            // The turns are never closed.
+            let _turn = turns.acquire_owned().await;
             serving.await;
             if let Some(id) = done {
                 running

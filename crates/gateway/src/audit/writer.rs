@@ -10,6 +10,9 @@ use tokio::task::JoinHandle;
 
 /// How many records may wait for the disk before calls are refused.
 const BACKLOG: usize = 20_000;
+/// How many records may wait for the disk at all. Past this the record of a refusal is lost, and
+/// the log says so: memory must not grow for as long as a disk is full.
+const MOST: usize = 10 * BACKLOG;
 /// How many records go into one commit at most.
 const BATCH: usize = 512;
 
@@ -134,6 +137,12 @@ impl Trail {
         let Some(shared) = &self.shared else {
             return Ok(());
         };
+        if shared.waiting.load(Ordering::Acquire) > MOST {
+            return Err(NotTaken {
+                cause: TrailError::Backlog,
+                records: job.records,
+            });
+        }
         shared
             .waiting
             .fetch_add(job.records.len(), Ordering::AcqRel);

@@ -45,7 +45,8 @@ pub struct Face {
     pub text: &'static str,
     /// Who is at fault.
     pub origin: Origin,
-    /// Whether the same message may succeed later.
+    /// Whether the same message may succeed later and can be sent again without harm: it is certain
+    /// that it had no effect.
     pub retryable: bool,
     /// True when the answer must look like that for a thing which does not exist.
     pub hides: bool,
@@ -157,11 +158,11 @@ reasons! {
     UpstreamUnavailable => "upstream-unavailable", "upstream-unavailable", 200, -31020, Upstream, true, false,
         "the MCP server is not available", "`portcullis check --connect` tries every server and says what failed";
     /// The server ended while it worked on the call.
-    UpstreamDied => "upstream-died", "upstream-died", 200, -31021, Upstream, true, false,
+    UpstreamDied => "upstream-died", "upstream-died", 200, -31021, Upstream, false, false,
         "the MCP server ended during the call; it will be started again", "whether the call took effect is unknown: check before repeating it";
     /// The server did not answer in time.
-    UpstreamTimeout => "upstream-timeout", "upstream-timeout", 200, -31022, Upstream, true, false,
-        "the MCP server did not answer in time", "raise request-timeout for the server if the work is long";
+    UpstreamTimeout => "upstream-timeout", "upstream-timeout", 200, -31022, Upstream, false, false,
+        "the MCP server did not answer in time", "whether the call took effect is unknown; raise request-timeout for the server if the work is long";
     /// The server broke the protocol.
     UpstreamProtocol => "upstream-protocol", "upstream-protocol", 200, -31023, Upstream, false, false,
         "the MCP server gave an answer that is not valid MCP", "the log names the rule that was broken";
