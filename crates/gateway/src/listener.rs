@@ -140,7 +140,8 @@ async fn respond(
         .await;
     }
     let limit = snapshot.config().limits.max_message;
-    let answer = pipeline::serve(gateway, arrival, read(body, limit)).await;
+    let entry = pipeline::begin(gateway, &arrival.facts, None);
+    let answer = pipeline::serve(gateway, entry, arrival, read(body, limit)).await;
     write::answer(
         answer,
         accepted.unwrap_or(edge::Accepted::both()),

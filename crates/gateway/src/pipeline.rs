@@ -78,14 +78,25 @@ struct Asked {
     notification: bool,
 }
 
+/// Opens the entry of a message that arrived. It is on record from here on, whatever becomes of it.
+///
+/// `message` is given where the listener has parsed it already.
+pub(crate) fn begin(gateway: &Gateway, facts: &Facts, message: Option<&Message>) -> Entry {
+    let mut entry = open_entry(gateway, &gateway.snapshot(), facts);
+    if let Some(message) = message {
+        describe_message(message, &mut entry);
+    }
+    entry
+}
+
 /// Serves one message. Every way out of here is recorded.
 pub(crate) async fn serve(
     gateway: &Gateway,
+    mut entry: Entry,
     arrival: Arrival,
     body: impl Future<Output = Result<Received, Refusal>>,
 ) -> Answer {
     let snapshot = gateway.snapshot();
-    let mut entry = open_entry(gateway, &snapshot, &arrival.facts);
     let mut asked = Asked {
         id: None,
         era: assumed_era(&arrival.facts),
@@ -407,12 +418,16 @@ fn describe_call(call: &Call, entry: &mut Entry) {
 }
 
 fn note(message: &Message, entry: &mut Entry, asked: &mut Asked) {
-    entry.received(message.as_str().len());
     asked.id = message.id().map(str::to_owned);
     asked.notification = matches!(
         message.kind(),
         Kind::Notification | Kind::Response | Kind::Error
     );
+    describe_message(message, entry);
+}
+
+fn describe_message(message: &Message, entry: &mut Entry) {
+    entry.received(message.as_str().len());
     let method = match message.kind() {
         Kind::Response | Kind::Error => "response",
         _ => message.method_name().unwrap_or("unread"),
@@ -423,7 +438,7 @@ fn note(message: &Message, entry: &mut Entry, asked: &mut Asked) {
     entry.describe(|opened| {
         opened.trace = trace;
         opened.method = method;
-        opened.rpc_id = asked.id.clone();
+        opened.rpc_id = message.id().map(str::to_owned);
     });
 }
 

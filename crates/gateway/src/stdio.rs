@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::arrival::{Arrival, Credential, Facts, Headers, Selector, Transport};
+use crate::audit::Entry;
 use crate::gateway::Gateway;
 use crate::pipeline::{self, Answer, Received};
 use crate::refusal::Refusal;
@@ -102,15 +103,14 @@ impl Host {
             .filter(|message| message.kind() == Kind::Request)
             .and_then(Message::id)
             .map(str::to_owned);
-        let serving = serve_one(
-            Arc::clone(&self.gateway),
-            self.arrival(),
-            parsed,
-            self.out.clone(),
-        );
+        let arrival = self.arrival();
+        // Opened here and not in the task: a task that is ended before its turn leaves a record.
+        let entry = pipeline::begin(&self.gateway, &arrival.facts, parsed.as_ref().ok());
+        let (gateway, out) = (Arc::clone(&self.gateway), self.out.clone());
         if greeting {
             // What follows depends on what the greeting agrees on.
-            if let Some(agreed) = serving.await {
+            let body = std::future::ready(parsed.map(Received::Message));
+            if let Some(agreed) = serve_one(&gateway, entry, arrival, body, &out).await {
                 self.agreed = Some(agreed);
             }
             return;
@@ -123,7 +123,8 @@ impl Host {
         let handle = self.tasks.spawn(async move {
             // The turns are never closed.
             let _turn = turns.acquire_owned().await;
-            serving.await;
+            let body = std::future::ready(parsed.map(Received::Message));
+            serve_one(&gateway, entry, arrival, body, &out).await;
             if let Some(id) = done {
                 running
                     .lock()
@@ -169,21 +170,21 @@ impl Host {
 
 /// Serves one message and writes its answer. Returns the version that a greeting agreed on.
 async fn serve_one(
-    gateway: Arc<Gateway>,
+    gateway: &Gateway,
+    entry: Entry,
     arrival: Arrival,
-    parsed: Result<Message, Refusal>,
-    out: mpsc::Sender<String>,
+    body: impl Future<Output = Result<Received, Refusal>>,
+    out: &mpsc::Sender<String>,
 ) -> Option<ProtocolVersion> {
-    let body = std::future::ready(parsed.map(Received::Message));
-    match pipeline::serve(&gateway, arrival, body).await {
+    match pipeline::serve(gateway, entry, arrival, body).await {
         Answer::Accepted => None,
         Answer::Refused { answers: false, .. } => None,
-        Answer::Refused { body, .. } => send(&out, body).await,
-        Answer::Message { body, agreed, .. } => send(&out, body).await.or(agreed),
+        Answer::Refused { body, .. } => send(out, body).await,
+        Answer::Message { body, agreed, .. } => send(out, body).await.or(agreed),
         Answer::Stream(mut reply) => {
             while let Some(outgoing) = reply.next().await {
                 let (Outgoing::Answer(text) | Outgoing::Notification(text)) = outgoing;
-                send(&out, text).await;
+                send(out, text).await;
             }
             None
         }

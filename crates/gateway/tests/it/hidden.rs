@@ -69,12 +69,15 @@ async fn check(mode: &str, names: &[(&str, &str)]) {
             for (name, reason) in names {
                 let hidden = anonymous(&ask(&caller, method, name).await, name);
                 assert_eq!(hidden, unknown, "{speaks:?} {method} {name}");
-                let entry = gateway.entry(method).await;
-                assert_eq!(
-                    entry.closed.unwrap().reason.as_deref(),
-                    Some(*reason),
-                    "{method} {name}"
-                );
+                let closed = gateway.entry(method).await.closed.unwrap();
+                assert_eq!(closed.reason.as_deref(), Some(*reason), "{method} {name}");
+                // A policy and a pin decide; a name that nobody offers decides nothing.
+                let decision = if *reason == "target-unknown" {
+                    "none"
+                } else {
+                    "deny"
+                };
+                assert_eq!(closed.decision, decision, "{method} {name}");
             }
             assert_eq!(gateway.server("papers").calls(method).len(), 0);
         }

@@ -182,6 +182,50 @@ async fn a_line_that_is_no_message_is_answered_and_the_next_one_works() {
 }
 
 #[tokio::test]
+async fn a_cancellation_is_heard_while_many_requests_wait() {
+    let script = Script::legacy().on("tools/call", "echo", [Step::Stall]);
+    let gateway = TestGateway::builder()
+        .server("papers", script.tool("echo"))
+        .start()
+        .await;
+    let mut host = Host::start(&gateway);
+    host.ask(GREETING).await;
+    // More than run at once: the last ones wait for their turn.
+    for id in 1..=100 {
+        host.say(&request(
+            &id.to_string(),
+            "tools/call",
+            r#"{"name":"echo","arguments":{}}"#,
+        ))
+        .await;
+    }
+    for id in 1..=100 {
+        host.say(&format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id}}}}}"#
+        ))
+        .await;
+    }
+    // Only a gateway that read all of it, and let all of it go, has a turn for this one.
+    let pong = host.ask(&request("\"last\"", "ping", "{}")).await;
+    assert_eq!(pong["id"], "last");
+    // Those that never had a turn are on record as well.
+    let entries = gateway.entries().await;
+    let calls = entries
+        .iter()
+        .filter(|entry| entry.opened.method == "tools/call");
+    assert!(
+        calls.clone().all(|entry| entry
+            .closed
+            .as_ref()
+            .is_some_and(|closed| closed.outcome == "cancelled")),
+        "{entries:#?}"
+    );
+    assert_eq!(calls.count(), 100);
+    assert!(host.leave().await.is_empty());
+    gateway.finish().await;
+}
+
+#[tokio::test]
 async fn a_cancelled_request_has_no_answer_and_a_closed_entry() {
     let gateway = gateway().await;
     let mut host = Host::start(&gateway);
