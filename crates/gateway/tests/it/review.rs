@@ -256,6 +256,33 @@ async fn instructions_reach_the_host_only_when_they_are_approved() {
 }
 
 #[tokio::test]
+async fn what_the_sanitiser_takes_out_of_instructions_is_told() {
+    let gateway = TestGateway::builder()
+        .server("papers", Script::legacy().instructions("Be \u{202e}quick."))
+        .section("registry", "mode = \"review\"")
+        .start()
+        .await;
+    let host = gateway.stranger(Speaks::Modern, "/mcp/main", &[]);
+    host.call("server/discover", "{}").await;
+    gateway
+        .decide("papers", "instructions", "instructions", State::Approved)
+        .await;
+    let greeting = eventually("the instructions are shown", async || {
+        let greeting = host.call("server/discover", "{}").await.result();
+        greeting.get("instructions").is_some().then_some(greeting)
+    })
+    .await;
+    assert_eq!(greeting["instructions"], "Be quick.");
+    let receipt = &greeting["_meta"]["io.portcullis/receipt"];
+    assert_eq!(receipt["verdict"], "redact");
+    assert_eq!(receipt["findings"][0]["rule"], "bidi-control");
+    let closed = gateway.entry("server/discover").await.closed.unwrap();
+    assert_eq!(closed.verdict.as_deref(), Some("redact"));
+    assert_eq!(closed.findings[0]["rule"], "bidi-control");
+    gateway.finish().await;
+}
+
+#[tokio::test]
 async fn the_same_definition_of_two_principals_is_one() {
     let builder = TestGateway::builder()
         .server("papers", Script::legacy().tool("add"))
