@@ -43,9 +43,16 @@ fn escapes_are_found_like_characters() {
 #[test]
 fn a_shield_that_is_off_finds_nothing() {
     let json = "{\"description\":\"a\u{202E}b\"}";
-    for direction in [Direction::Definition, Direction::Argument, Direction::Result] {
+    for direction in [
+        Direction::Definition,
+        Direction::Argument,
+        Direction::Result,
+    ] {
         let screening = Shield::off().screen(direction, json);
-        assert_eq!((screening.verdict, screening.findings.len()), (Verdict::Allow, 0));
+        assert_eq!(
+            (screening.verdict, screening.findings.len()),
+            (Verdict::Allow, 0)
+        );
         assert_eq!(screening.text, json);
     }
 }
