@@ -43,12 +43,18 @@ fn cli() -> String {
 
 fn describe(command: &clap::Command, page: &mut String, depth: usize) {
     let mut command = command.clone();
-    let help = command.render_long_help().to_string();
-    let name = command.get_bin_name().unwrap_or_default();
+    // clap pads blank lines; a page should not.
+    let help: Vec<String> = command
+        .render_long_help()
+        .to_string()
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
+    let name = command.get_bin_name().unwrap_or("portcullis");
     page.push_str(&format!(
         "\n{} `{name}`\n\n```text\n{}\n```\n",
         "#".repeat(depth),
-        help.trim_end()
+        help.join("\n").trim_end()
     ));
     for inner in command.get_subcommands() {
         if !inner.is_hide_set() && inner.get_name() != "help" {

@@ -80,7 +80,7 @@ fn tokens_look_random_and_words_do_not() {
         "@modelcontextprotocol/server-filesystem",
         "hexdocs-mcp@0.5.0",
         "ghcr.io/github/github-mcp-server",
-        "/Users/Ada/Projects2024ClientAlpha",
+        "/Users/ada/Projects2024ClientAlpha",
         "--local-timezone=Europe/Berlin",
         "https://api.githubcopilot.com/mcp/",
         "internationalization2024",
