@@ -10,7 +10,13 @@ use tracing_subscriber::prelude::*;
 #[command(next_help_heading = "Logging")]
 pub(crate) struct Logging {
     /// What to log: a level (error, warn, info, debug, trace) or a tracing filter
-    #[arg(long, global = true, value_name = "FILTER", env = "PORTCULLIS_LOG")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        env = "PORTCULLIS_LOG",
+        hide_env_values = true
+    )]
     log: Option<String>,
     /// How log lines look
     #[arg(
@@ -18,7 +24,8 @@ pub(crate) struct Logging {
         global = true,
         value_name = "FORMAT",
         default_value = "text",
-        env = "PORTCULLIS_LOG_FORMAT"
+        env = "PORTCULLIS_LOG_FORMAT",
+        hide_env_values = true
     )]
     log_format: Format,
 }

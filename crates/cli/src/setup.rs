@@ -17,7 +17,7 @@ pub(crate) const FILE: &str = "portcullis.toml";
 #[derive(Debug, Args)]
 pub(crate) struct Configuration {
     /// The configuration file
-    #[arg(short = 'c', long = "config", value_name = "FILE", default_value = FILE, env = "PORTCULLIS_CONFIG")]
+    #[arg(short = 'c', long = "config", value_name = "FILE", default_value = FILE, env = "PORTCULLIS_CONFIG", hide_env_values = true)]
     pub(crate) file: PathBuf,
 }
 
