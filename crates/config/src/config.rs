@@ -83,7 +83,7 @@ impl Config {
             && self.controls.authentication
         {
             warnings.push(
-                "nobody can sign in: there is neither `authn.loopback` nor an `[[authn.key]]`"
+                "nobody can sign in over HTTP: there is neither `authn.loopback` nor an `[[authn.key]]`"
                     .to_owned(),
             );
         }

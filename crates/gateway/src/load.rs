@@ -64,7 +64,7 @@ pub fn load(path: &Path) -> Result<Loaded, LoadError> {
         Ok(_) => Vec::new(),
         Err(problems) => problems
             .iter()
-            .map(|problem| problem.render(&shown, &text))
+            .map(|problem| format!("error: {}", problem.render(&shown, &text)))
             .collect(),
     };
     // Policies are read even when the configuration is wrong, so that all problems come at once.

@@ -286,7 +286,7 @@ fn warnings_name_what_is_off_or_unused() {
     let config = parse("[controls]\nauthorization = false\n[servers.a]\ncommand = \"x\"").unwrap();
     insta::assert_snapshot!(config.warnings().join("\n"), @r"
 control `authorization` is off: Forwards a message only if a Cedar policy permits it.
-nobody can sign in: there is neither `authn.loopback` nor an `[[authn.key]]`
+nobody can sign in over HTTP: there is neither `authn.loopback` nor an `[[authn.key]]`
 server `a` (line 3) is in no profile
 ");
     let quiet = parse(&with_examples()).unwrap();
