@@ -23,6 +23,7 @@ mod receipt;
 pub mod refusal;
 pub mod registry;
 mod reply;
+mod result;
 mod servers;
 mod session;
 mod shield;

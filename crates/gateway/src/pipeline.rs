@@ -8,13 +8,12 @@
 //! Each arrow is a function that takes the proof on its left and is alone in making the one on its
 //! right.
 
-use std::borrow::Cow;
+mod own_answers;
+
 use std::future::Future;
 use std::sync::Arc;
 
-use portcullis_mcp::error::WireError;
-use portcullis_mcp::json::{Object, Splice};
-use portcullis_mcp::message::{self, Kind, Message};
+use portcullis_mcp::message::{Kind, Message};
 use portcullis_mcp::meta;
 use portcullis_mcp::method::Method;
 use portcullis_mcp::version::Era;
@@ -26,14 +25,12 @@ use crate::authz::{Denied, Permitted};
 use crate::digest::sha256;
 use crate::gateway::Gateway;
 use crate::protocol::{Admitted, Door};
-use crate::receipt::{self, Receipt};
 use crate::refusal::{Reason, Refusal};
 use crate::registry::{self, Call};
 use crate::reply::{self, ReplyStream};
 use crate::servers::Leases;
-use crate::shield::Judged;
 use crate::snapshot::Snapshot;
-use crate::{era, lists, local, shield, upstream, vault};
+use crate::{shield, upstream, vault};
 
 /// What a listener has to write.
 pub(crate) enum Answer {
@@ -207,7 +204,7 @@ async fn forward(
         snapshot,
     };
     if !is_call(connected.what()) {
-        return answer(gateway, snapshot, connected, &leases, entry)
+        return own_answers::answer(gateway, snapshot, connected, &leases, entry)
             .await
             .map(Forwarded::Answer);
     }
@@ -261,102 +258,6 @@ fn is_call(admitted: &Admitted) -> bool {
                     | Method::CompletionComplete
             )
         )
-}
-
-/// Answers what does not go to one server.
-async fn answer(
-    gateway: &Gateway,
-    snapshot: &Snapshot,
-    connected: Permitted<Admitted>,
-    leases: &Leases<'_>,
-    entry: &mut Entry,
-) -> Result<Answer, Refusal> {
-    let admitted = connected.what();
-    let (message, protocol) = (admitted.message(), admitted.protocol());
-    if message.kind() != Kind::Request {
-        // Notifications and answers of a client change nothing in this version; they are recorded.
-        entry.finish(Outcome::Ok, "");
-        return Ok(Answer::Accepted);
-    }
-    let method = message
-        .method()
-        .filter(|method| method.exists_in(protocol.version) && !method.is_notification());
-    let Some(method) = method else {
-        return Err(Refusal::new(Reason::MethodUnknown));
-    };
-    let (judged, session) = match method {
-        Method::Initialize => {
-            let result = local::initialize(&connected, leases, snapshot).await?;
-            (result, Some(new_session(gateway, admitted)?))
-        }
-        Method::ServerDiscover => (local::discover(&connected, leases, snapshot).await?, None),
-        Method::Ping => (Judged::own("{}".to_owned()), None),
-        Method::LoggingSetLevel => {
-            decided(snapshot.authz().set_level(admitted), snapshot, entry)?;
-            let result = local::set_level(&connected, leases).await?;
-            (Judged::own(result), None)
-        }
-        _ => match method.list_kind() {
-            Some(kind) => (
-                lists::list(kind, &connected, leases, snapshot.authz(), snapshot).await?,
-                None,
-            ),
-            None => return Err(Refusal::new(Reason::MethodUnknown)),
-        },
-    };
-    if !matches!(method, Method::Ping | Method::LoggingSetLevel) {
-        entry.screened(judged.verdict, &judged.findings);
-    }
-    let receipt = Receipt {
-        entry: entry.id(),
-        server: None,
-        definition: None,
-        policies: connected.policies(),
-        verdict: judged.verdict,
-        findings: &judged.findings,
-    };
-    // A greeting has a receipt where something was done to it; a list always.
-    let told = method.list_kind().is_some() || judged.verdict != Verdict::Allow;
-    let shown = snapshot.config().controls.receipts && told;
-    let result = fit(
-        &judged.text,
-        method,
-        protocol.era(),
-        shown.then_some(&receipt),
-    )
-    .map_err(|cause| Refusal::new(Reason::Internal).because(cause))?;
-    let body = message::response(message.id().unwrap_or("null"), &result);
-    entry.step("answer");
-    entry.finish(Outcome::Ok, &result);
-    let agreed = (method == Method::Initialize).then_some(protocol.version);
-    Ok(Answer::Message {
-        body,
-        session,
-        agreed,
-    })
-}
-
-/// A result of our own in the form of the client's era, with its receipt.
-fn fit<'a>(
-    result: &'a str,
-    method: Method,
-    era: Era,
-    receipt: Option<&Receipt<'_>>,
-) -> Result<Cow<'a, str>, WireError> {
-    let object = Object::parse(result)?;
-    let mut splice = Splice::new(result);
-    era::fit(&object, &mut splice, method, era)?;
-    receipt::write(&object, &mut splice, era, receipt)?;
-    Ok(splice.finish())
-}
-
-fn new_session(gateway: &Gateway, admitted: &Admitted) -> Result<String, Refusal> {
-    let routed = admitted.routed();
-    gateway.sessions().seal(
-        routed.principal(),
-        &routed.profile().name,
-        admitted.protocol().version,
-    )
 }
 
 /// Notes what the policies said, and turns their "no" into a refusal.

@@ -18,9 +18,10 @@ use portcullis_shield::{Finding, Verdict};
 
 use crate::audit::{Entry, Outcome};
 use crate::era;
-use crate::receipt::{self, Receipt};
+use crate::receipt::Receipt;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::Call;
+use crate::result;
 use crate::shield::{self, Judged};
 use crate::snapshot::Snapshot;
 use crate::upstream::{self, Reply};
@@ -176,7 +177,7 @@ impl ReplyStream {
         }
     }
 
-    /// The result in the form of the client's era, with its receipt: one rewrite of one reading.
+    /// The result in the form of the client's era, with its receipt.
     fn fit<'a>(&self, result: &Object<'a>, judged: &Judged) -> Result<Cow<'a, str>, Refusal> {
         let (method, era) = (
             self.call().target().method,
@@ -199,10 +200,7 @@ impl ReplyStream {
             findings: &findings,
         };
         let shown = self.snapshot.config().controls.receipts;
-        let mut splice = Splice::new(result.text());
-        era::fit(result, &mut splice, method, era).map_err(broken)?;
-        receipt::write(result, &mut splice, era, shown.then_some(&receipt)).map_err(broken)?;
-        Ok(splice.finish())
+        result::fit(result, method, era, shown.then_some(&receipt)).map_err(broken)
     }
 
     fn refuse(&mut self, refusal: Refusal) -> Outgoing {
