@@ -18,7 +18,7 @@ fn check(os: Os, home: &str, project: Option<&str>, environment: &Environment<'_
 #[test]
 fn linux() {
     let plain = Environment::default();
-    insta::assert_snapshot!(check(Os::Linux, "/home/ada", Some("/home/ada/work/"), &plain), @r"
+    insta::assert_snapshot!(check(Os::Linux, "/home/ada", Some("/home/ada/thesis/"), &plain), @r"
 claude-desktop user /home/ada/.config/Claude/claude_desktop_config.json
 claude-code user /home/ada/.claude.json
 cursor user /home/ada/.cursor/mcp.json
@@ -28,13 +28,13 @@ windsurf user /home/ada/.codeium/windsurf/mcp_config.json
 codex user /home/ada/.codex/config.toml
 gemini-cli user /home/ada/.gemini/settings.json
 zed user /home/ada/.config/zed/settings.json
-claude-code project /home/ada/work/.mcp.json
-cursor project /home/ada/work/.cursor/mcp.json
-vs-code project /home/ada/work/.vscode/mcp.json
-vs-code project /home/ada/work/.vscode/settings.json
-codex project /home/ada/work/.codex/config.toml
-gemini-cli project /home/ada/work/.gemini/settings.json
-zed project /home/ada/work/.zed/settings.json
+claude-code project /home/ada/thesis/.mcp.json
+cursor project /home/ada/thesis/.cursor/mcp.json
+vs-code project /home/ada/thesis/.vscode/mcp.json
+vs-code project /home/ada/thesis/.vscode/settings.json
+codex project /home/ada/thesis/.codex/config.toml
+gemini-cli project /home/ada/thesis/.gemini/settings.json
+zed project /home/ada/thesis/.zed/settings.json
 ");
     let moved = Environment {
         xdg_config_home: Some("/cfg"),
