@@ -80,7 +80,7 @@ mode = "trust-on-first-use"
 # Read from:
 #   Claude Desktop: /home/ada/.config/Claude/claude_desktop_config.json
 #   Claude Code: /home/ada/.claude.json
-#   Claude Code: /home/ada/work/.mcp.json
+#   Claude Code: /home/ada/thesis/.mcp.json
 #   Cursor: /home/ada/.cursor/mcp.json
 #   VS Code: /home/ada/.config/Code/User/mcp.json
 #   VS Code: /home/ada/.config/Code/User/settings.json
@@ -122,7 +122,7 @@ url = "https://mcp.sentry.dev/mcp"
 [servers.notes]
 command = "node"
 args = ["tools/notes.js"]
-cwd = "/home/ada/work"
+cwd = "/home/ada/thesis"
 env = { NOTES_KEY = "env:NOTES_KEY" }
 plain-env = { DEBUG = "true" }
 

@@ -28,7 +28,7 @@ const FIXTURES: &[(Host, &str, &str)] = &[
     ),
     (
         Host::ClaudeCode,
-        "/home/ada/work/.mcp.json",
+        "/home/ada/thesis/.mcp.json",
         include_str!("../fixtures/claude-code-project.json"),
     ),
     (
