@@ -81,8 +81,8 @@ fn claude_code() {
     insta::assert_snapshot!(check(fixture(1)), @r"
 4: sentry: https://mcp.sentry.dev/mcp {}
 5: old-linear: https://mcp.linear.app/sse {} sse
-11: notes: node tools/notes.js {DEBUG=true NOTES_KEY=${NOTES_KEY:-CANARYdefault}} of /home/ada/work
-17: scratch: node scratch.js {} disabled of /home/ada/work
+11: notes: node tools/notes.js {DEBUG=true NOTES_KEY=${NOTES_KEY:-CANARYdefault}} of /home/ada/thesis
+17: scratch: node scratch.js {} disabled of /home/ada/thesis
 18: note: socket: uses WebSocket, which is no MCP transport
 ");
     insta::assert_snapshot!(check(fixture(2)), @"3: api: ${API_BASE_URL:-https://api.example.com}/mcp {Authorization=Bearer ${API_KEY}}");
