@@ -294,9 +294,9 @@ fn screen(
             }
             Ok(screened)
         }
-        Err(findings) => {
+        Err((refusal, findings)) => {
             entry.screened(Verdict::Block, &findings);
-            Err(Refusal::new(Reason::ArgumentsBlocked))
+            Err(refusal)
         }
     }
 }

@@ -46,20 +46,24 @@ impl<T> Screened<T> {
     }
 }
 
-/// Judges what a call would send. The findings of what is blocked come back as the error.
+/// Judges what a call would send. A refusal comes with what was found.
 pub(crate) fn screen_call(
     shield: &Shield,
     permitted: Permitted<Call>,
-) -> Result<Screened<Call>, Vec<Finding>> {
-    let params = outgoing(permitted.what());
+) -> Result<Screened<Call>, (Refusal, Vec<Finding>)> {
+    let blocked = |findings| (Refusal::new(Reason::ArgumentsBlocked), findings);
+    let params = outgoing(permitted.what())
+        .map_err(|cause| (Refusal::new(Reason::Internal).because(cause), Vec::new()))?;
     let Screening {
         verdict,
         findings,
         text,
     } = shield.screen(Direction::Argument, &params);
     match verdict {
-        Verdict::Block | Verdict::Hold => Err(findings),
-        Verdict::Redact if !is_same_call(permitted.what(), &params, &text) => Err(findings),
+        Verdict::Block | Verdict::Hold => Err(blocked(findings)),
+        Verdict::Redact if !is_same_call(permitted.what(), &params, &text) => {
+            Err(blocked(findings))
+        }
         Verdict::Allow | Verdict::Mark | Verdict::Redact => {
             let params = text.into_owned();
             Ok(Screened {
@@ -144,17 +148,13 @@ pub(crate) fn screen_reply(shield: &Shield, text: &str) -> Result<Judged, (Refus
 }
 
 /// The params as the server will get them.
-fn outgoing(call: &Call) -> String {
+fn outgoing(call: &Call) -> Result<String, WireError> {
     let params = call.admitted().message().params().unwrap_or("{}");
     let target = call.target();
     let mut splice = Splice::new(params);
     splice.replace(target.name_span, quote(&target.name));
     let named = splice.finish();
-    match cleaned(&named) {
-        Ok(text) => text.into_owned(),
-        // The params were parsed before, so that this cannot fail; an empty object asks for nothing.
-        Err(_) => "{}".to_owned(),
-    }
+    Ok(cleaned(&named)?.into_owned())
 }
 
 /// Takes out of `_meta` what belongs to the gateway's hop: the reserved keys, our receipts, the
