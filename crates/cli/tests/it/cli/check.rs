@@ -39,16 +39,16 @@ fn ten_mistakes_are_shown_at_once_with_their_lines() {
         .filter(|line| line.contains(".toml:") || line.contains(".cedar:"))
         .collect();
     insta::assert_snapshot!(headings.join("\n"), @r"
-portcullis.toml:1:10: `store` names no store
-portcullis.toml:2:1: unknown key `lisen`
-portcullis.toml:4:12: `authn.loopback` must be a string, not an integer
-portcullis.toml:6:9: `registry.mode` cannot be `trust`
-portcullis.toml:8:1: unknown key `audti`
-portcullis.toml:10:16: `limits.max-message` is no size that is allowed here
-portcullis.toml:11:10: `Bad_Name` is no name for an entry of `servers`
-portcullis.toml:13:10: `servers.both` has both `command` and `url`
-portcullis.toml:16:18: `servers.both.env.TOKEN` holds a literal where a reference to a secret belongs
-portcullis.toml:18:13: unknown server `nobody`
+error: portcullis.toml:1:10: `store` names no store
+error: portcullis.toml:2:1: unknown key `lisen`
+error: portcullis.toml:4:12: `authn.loopback` must be a string, not an integer
+error: portcullis.toml:6:9: `registry.mode` cannot be `trust`
+error: portcullis.toml:8:1: unknown key `audti`
+error: portcullis.toml:10:16: `limits.max-message` is no size that is allowed here
+error: portcullis.toml:11:10: `Bad_Name` is no name for an entry of `servers`
+error: portcullis.toml:13:10: `servers.both` has both `command` and `url`
+error: portcullis.toml:16:18: `servers.both.env.TOKEN` holds a literal where a reference to a secret belongs
+error: portcullis.toml:18:13: unknown server `nobody`
 error: policies/bad.cedar:2:10: unexpected token `resource`
 ");
     assert!(

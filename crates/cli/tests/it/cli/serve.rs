@@ -34,7 +34,7 @@ fn an_address_that_others_reach_needs_keys() {
     let output = place.run(&["serve"]);
     assert_eq!(output.code, 64);
     insta::assert_snapshot!(output.stderr, @r#"
-portcullis.toml:2:12: refusing to listen on 0.0.0.0:0 without authentication
+error: portcullis.toml:2:12: refusing to listen on 0.0.0.0:0 without authentication
    |
  2 | address = "0.0.0.0:0"
    |            ^^^^^^^^^
