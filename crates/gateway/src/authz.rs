@@ -37,8 +37,8 @@ impl<T> Permitted<T> {
         &self.policies
     }
 
-    pub(crate) fn into_what(self) -> (T, Vec<String>) {
-        (self.what, self.policies)
+    pub(crate) fn into_what(self) -> T {
+        self.what
     }
 }
 

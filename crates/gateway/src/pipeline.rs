@@ -1,8 +1,8 @@
 //! The path of a message, from top to bottom.
 //!
 //! ```text
-//! Arrival → Authenticated → Routed → Admitted → Call → Permitted<Call> → Screened<Call> → Outbound
-//!         → Recorded<Outbound> → Reply → ReplyStream
+//! Arrival → Authenticated → Routed → Admitted → Permitted<Admitted> → Call → Permitted<Call>
+//!         → Screened<Call> → Outbound → Recorded<Outbound> → Reply → ReplyStream
 //! ```
 //!
 //! Each arrow is a function that takes the proof on its left and is alone in making the one on its
@@ -209,11 +209,10 @@ async fn forward(
             .map(Forwarded::Answer);
     }
 
-    let (admitted, _) = connected.into_what();
     entry.undecided(); // That it may connect says nothing about the call.
-    let aim = registry::aim(&admitted)?;
+    let aim = registry::aim(connected.what())?;
     entry.describe(|opened| opened.target = Some(aim.name().to_owned()));
-    let call = registry::resolve(admitted, aim, &leases, snapshot.authz()).await?; // Admitted → Call
+    let call = registry::resolve(connected, aim, &leases, snapshot.authz()).await?; // Permitted<Admitted> → Call
     describe_call(&call, entry);
     entry.step("registry");
 

@@ -1,6 +1,6 @@
 //! From what a host asked for to the one approved definition behind it.
 //!
-//! `Admitted → Call`. A name that nobody offers, that the profile does not select, or whose
+//! `Permitted<Admitted> → Call`. A name that nobody offers, that the profile does not select, or whose
 //! definition is not in force ends here; all three look alike from outside.
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use portcullis_upstream::Connection;
 
 use super::catalogue::{Freshness, Source};
 use super::{Definition, Kind, Standing, template};
-use crate::authz::Authz;
+use crate::authz::{Authz, Permitted};
 use crate::profile::{Member, Profile};
 use crate::protocol::Admitted;
 use crate::refusal::{Reason, Refusal, Subject};
@@ -165,12 +165,13 @@ pub(crate) fn aim(admitted: &Admitted) -> Result<Aim, Refusal> {
 
 /// Finds the definition, its server and a live connection to it.
 pub(crate) async fn resolve(
-    admitted: Admitted,
+    connected: Permitted<Admitted>,
     aim: Aim,
     leases: &Leases<'_>,
     authz: &Authz,
 ) -> Result<Call, Refusal> {
     let Aim { mut target, kind } = aim;
+    let admitted = connected.into_what();
     let profile = Arc::clone(admitted.routed().profile());
     let owners: Vec<(&Member, String)> = match kind {
         Kind::Tool | Kind::Prompt => profile
