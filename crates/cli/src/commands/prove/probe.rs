@@ -72,7 +72,7 @@ async fn echoed(
     post: Post,
 ) -> Result<Seen, Failure> {
     let reply = stage.ask(client, post).await?;
-    let passed = reply.text() == Some(text) || stage.reached(text);
+    let passed = reply.text() == Some(text) || stage.reached(text)?;
     Ok(Seen::new(tried, Fate::of(passed), reply.summary()))
 }
 

@@ -221,15 +221,24 @@ impl Stage {
     }
 
     /// Whether the canary received this text.
-    pub(super) fn reached(&self, text: &str) -> bool {
-        // No file means that nothing has arrived.
-        std::fs::read_to_string(self.folder.join(RECORD))
-            .is_ok_and(|record| record.contains(&format!("{text}\"")))
+    pub(super) fn reached(&self, text: &str) -> Result<bool, Failure> {
+        Ok(self.record()?.contains(&format!("{text}\"")))
     }
 
     /// Everything that the canary received.
-    pub(super) fn record(&self) -> String {
-        std::fs::read_to_string(self.folder.join(RECORD)).unwrap_or_default()
+    ///
+    /// No file means that nothing has arrived. A file that cannot be read means nothing at all, and
+    /// must not pass for "stopped".
+    pub(super) fn record(&self) -> Result<String, Failure> {
+        match std::fs::read(self.folder.join(RECORD)) {
+            // A line may be half-written; what of it is there already counts.
+            Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+            Err(error) => Err(Failure::because(
+                "the canary's record cannot be read",
+                &error,
+            )),
+        }
     }
 
     /// Makes the canary change the definition of the tool `changing`.

@@ -79,7 +79,7 @@ async fn unrecorded(stage: &Stage) -> Result<Seen, Failure> {
         reply = &mut call => Some(reply),
         () = stage.witness.waiting() => tokio::time::timeout(WATCH, &mut call).await.ok(),
     };
-    let reached = stage.reached(&text);
+    let reached = stage.reached(&text)?;
     stage.witness.open();
     let waited = early.is_none();
     let reply = match early {

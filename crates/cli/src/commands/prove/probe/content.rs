@@ -52,7 +52,7 @@ pub(super) async fn sanitiser(stage: &Stage, scene: &Scene) -> Result<Observatio
         let reply = stage
             .ask(&stage.first, stage.tool("echo", json!({"text": CONCEALED})))
             .await?;
-        let arrived = hides(&stage.record());
+        let arrived = hides(&stage.record()?);
         acted(
             "hidden characters in arguments",
             arguments,

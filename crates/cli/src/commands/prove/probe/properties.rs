@@ -52,7 +52,7 @@ async fn unknown_method(stage: &Stage) -> Result<Seen, Failure> {
             Post::modern(&id, "tools/unheard-of", json!({"text": id})),
         )
         .await?;
-    let passed = reply.is_result() || stage.reached(&id);
+    let passed = reply.is_result() || stage.reached(&id)?;
     Ok(Seen::new(
         "a method that nobody knows",
         Fate::of(passed),
@@ -76,9 +76,14 @@ async fn token(stage: &Stage, scene: &Scene, harvest: &Harvest) -> Result<Seen, 
             ),
         ));
     }
+    let record = stage.record()?;
+    if record.is_empty() {
+        let nothing = "nothing was seen, the server on standard input recorded no message";
+        return Ok(Seen::new(tried, Fate::Passed, nothing.to_owned()));
+    }
     let key = &scene.first.key;
     let mut places = harvest.places_of(key);
-    if stage.record().contains(key) {
+    if record.contains(key) {
         places.push("standard input".to_owned());
     }
     let how = match places.is_empty() {
