@@ -61,6 +61,14 @@ pub(crate) fn visible(text: &str) -> String {
     shown
 }
 
+/// A name that somebody else chose, for a place where one line is one thing: a line break in it
+/// must not begin a line that looks like ours.
+pub(crate) fn on_one_line(text: &str) -> String {
+    visible(text)
+        .replace('\n', "<U+000A>")
+        .replace('\t', "<U+0009>")
+}
+
 macro_rules! styles {
     ($($(#[$doc:meta])* $name:ident = $style:expr;)+) => {
         $($(#[$doc])* pub(crate) fn $name(text: impl Display) -> String {
@@ -104,4 +112,31 @@ pub(crate) fn progress(steps: usize, doing: &'static str) -> indicatif::Progress
 /// Whether a person looks at standard output.
 pub(crate) fn is_interactive() -> bool {
     std::io::stdout().is_terminal()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{on_one_line, visible};
+
+    #[test]
+    fn nothing_a_terminal_acts_on_is_left() {
+        for (text, shown) in [
+            ("plain näme", "plain näme"),
+            ("\u{1b}[2Jgone", "<U+001B>[2Jgone"),
+            (
+                "a\u{202e}b\u{200b}c\u{e0041}",
+                "a<U+202E>b<U+200B>c<U+E0041>",
+            ),
+            ("back\u{8}\r", "back<U+0008><U+000D>"),
+        ] {
+            assert_eq!(visible(text), shown);
+            assert_eq!(on_one_line(text), shown);
+        }
+    }
+
+    #[test]
+    fn a_line_break_begins_no_line_where_one_line_is_one_thing() {
+        assert_eq!(visible("a\nb\tc"), "a\nb\tc");
+        assert_eq!(on_one_line("a\nb\tc"), "a<U+000A>b<U+0009>c");
+    }
 }

@@ -238,7 +238,7 @@ impl Registry {
             .filter(|new| new.state != State::Approved)
         {
             if !pins.knows(server, kind, &new.key.name, &new.hash) {
-                tracing::warn!(server = %server, kind = kind.as_str(), name = %new.key.name, state = new.state.as_str(), "a definition is held for review");
+                tracing::warn!(server = %server, kind = kind.as_str(), name = new.key.name, state = new.state.as_str(), "a definition is held for review");
             }
         }
         Ok(())

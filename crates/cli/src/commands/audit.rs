@@ -242,8 +242,8 @@ fn render(entry: &AuditEntry) -> String {
     let mut line = format!(
         "{} {mark} {who}@{profile} {}{}",
         terminal::dim(timestamp(opened.at_us)),
-        terminal::visible(&opened.method),
-        terminal::visible(&what)
+        terminal::on_one_line(&opened.method),
+        terminal::on_one_line(&what)
     );
     if let Some(closed) = &entry.closed {
         if let Some(reason) = &closed.reason {
@@ -273,4 +273,28 @@ fn render(entry: &AuditEntry) -> String {
     }
     line.push_str(&terminal::dim(format!("  {}", opened.entry)));
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use portcullis_store::{AuditEntry, Opened};
+
+    use super::render;
+
+    #[test]
+    fn a_name_from_a_message_cannot_forge_an_entry() {
+        let opened = Opened {
+            method: "tools/call\n2026-01-01 ok root@all".to_owned(),
+            target: Some("send\u{1b}[1A\n2026-01-01 ok root@all tools/call".to_owned()),
+            ..Opened::default()
+        };
+        let entry = AuditEntry {
+            seq: 1,
+            opened,
+            closed: None,
+        };
+        let line = render(&entry);
+        assert_eq!(line.lines().count(), 1, "{line}");
+        assert!(!line.contains("\u{1b}[1A"), "{line}");
+    }
 }

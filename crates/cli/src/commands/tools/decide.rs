@@ -76,13 +76,13 @@ pub(super) async fn approve(approve: Approve) -> Result<Exit, Failure> {
         }
         let (clean, suspicious): (Vec<_>, Vec<_>) = waiting
             .into_iter()
-            .partition(|record| record.findings.as_array().is_none_or(Vec::is_empty));
+            .partition(|record| record.findings.as_array().is_some_and(Vec::is_empty));
         for record in &suspicious {
             terminal::error_line(format!(
                 "{} {} {} has findings and is left; approve it by name",
                 terminal::yellow("warning:"),
                 record.key.kind,
-                record.key.name
+                terminal::on_one_line(&record.key.name)
             ));
         }
         chosen = latest(clean);
@@ -165,13 +165,11 @@ async fn decide_all(
 ) -> Result<(), Failure> {
     let by = setup::operator();
     for record in chosen {
+        let name = terminal::on_one_line(&record.key.name);
         let decided = store
             .decide(&record.key, &record.hash, state, &by, now(), note)
             .await
-            .map_err(|error| {
-                Failure::because(format!("{} cannot be decided", record.key.name), &error)
-            })?;
-        let name = terminal::visible(&record.key.name);
+            .map_err(|error| Failure::because(format!("{name} cannot be decided"), &error))?;
         let replaced = if decided.withdrawn.is_some() {
             "; the version before is withdrawn"
         } else {

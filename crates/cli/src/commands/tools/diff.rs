@@ -11,12 +11,9 @@ use super::{Where, one_definition, records, waits};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
-/// Shows every version of one definition.
+/// Which definition is meant.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  portcullis tools show papers search\n  portcullis tools show papers search --kind tool --json"
-)]
-pub(super) struct Show {
+struct Which {
     #[command(flatten)]
     place: Where,
     /// The server
@@ -26,6 +23,16 @@ pub(super) struct Show {
     /// What it is, where one name means several things
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
+}
+
+/// Shows every version of one definition.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  portcullis tools show papers search\n  portcullis tools show papers search --kind tool --json"
+)]
+pub(super) struct Show {
+    #[command(flatten)]
+    which: Which,
     /// Write JSON
     #[arg(long)]
     json: bool,
@@ -38,14 +45,7 @@ pub(super) struct Show {
 #[command(after_help = "Example:\n  portcullis tools diff papers search")]
 pub(super) struct Diff {
     #[command(flatten)]
-    place: Where,
-    /// The server
-    server: String,
-    /// The definition's name, URI or URI template
-    name: String,
-    /// What it is, where one name means several things
-    #[arg(long, value_name = "KIND")]
-    kind: Option<String>,
+    which: Which,
 }
 
 #[derive(Serialize)]
@@ -59,9 +59,14 @@ struct Version<'a> {
 }
 
 pub(super) async fn show(show: Show) -> Result<Exit, Failure> {
-    let store = show.place.store().await?;
+    let store = show.which.place.store().await?;
     let all = records(&store).await?;
-    let versions = one_definition(&all, &show.server, &show.name, show.kind.as_deref())?;
+    let versions = one_definition(
+        &all,
+        &show.which.server,
+        &show.which.name,
+        show.which.kind.as_deref(),
+    )?;
     if show.json {
         let versions: Vec<Version<'_>> = versions
             .iter()
@@ -86,9 +91,14 @@ pub(super) async fn show(show: Show) -> Result<Exit, Failure> {
 }
 
 pub(super) async fn diff(diff: Diff) -> Result<Exit, Failure> {
-    let store = diff.place.store().await?;
+    let store = diff.which.place.store().await?;
     let all = records(&store).await?;
-    let versions = one_definition(&all, &diff.server, &diff.name, diff.kind.as_deref())?;
+    let versions = one_definition(
+        &all,
+        &diff.which.server,
+        &diff.which.name,
+        diff.which.kind.as_deref(),
+    )?;
     let approved = versions
         .iter()
         .find(|record| record.state == State::Approved);
@@ -120,7 +130,7 @@ pub(super) async fn diff(diff: Diff) -> Result<Exit, Failure> {
             findings(new);
             terminal::line(format!(
                 "\napprove with: portcullis tools approve {} '{}'",
-                diff.server, diff.name
+                diff.which.server, diff.which.name
             ));
             Ok(Exit::Findings)
         }
@@ -137,7 +147,7 @@ fn heading(record: &DefinitionRecord) {
         "{} {} {} {}{by}",
         terminal::bold(record.state.as_str()),
         record.key.kind,
-        record.key.name,
+        terminal::on_one_line(&record.key.name),
         terminal::dim(&record.hash)
     ));
 }
@@ -154,7 +164,7 @@ fn findings(record: &DefinitionRecord) {
             "  {} {}: {}",
             terminal::red("finding"),
             part("rule"),
-            terminal::visible(part("note"))
+            terminal::on_one_line(part("note"))
         ));
     }
 }

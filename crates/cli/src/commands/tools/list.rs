@@ -165,7 +165,7 @@ fn show(records: &[&DefinitionRecord], waiting: usize) {
                 State::Seen => terminal::yellow("new      "),
                 State::Withdrawn => terminal::dim("withdrawn"),
             };
-            let name = terminal::visible(&record.key.name).replace('\n', " ");
+            let name = terminal::on_one_line(&record.key.name);
             let findings = record.findings.as_array().map_or(0, Vec::len);
             let findings = match findings {
                 0 => String::new(),
