@@ -51,7 +51,7 @@ fn has_word(line: &str, word: &str) -> bool {
     })
 }
 
-/// Whether the line has an absolute path that starts so. `https://host/work/` is none.
+/// Whether the line has an absolute path that starts so. `https://host/home/` is none.
 fn has_path(line: &str, start: &str) -> bool {
     occurrences(line, start).any(|(before, after)| {
         let goes_on = before.is_some_and(|last| {
