@@ -84,6 +84,7 @@ pub fn load(path: &Path) -> Result<Loaded, LoadError> {
     match (parsed, policies) {
         (Ok(config), Some(policies)) if problems.is_empty() => {
             let mut warnings = config.warnings();
+            warnings.extend(policies.warnings().iter().map(ToString::to_string));
             if policies.is_empty() {
                 warnings.push("no policy is loaded: every message will be refused (write one into the policies folder)".to_owned());
             }

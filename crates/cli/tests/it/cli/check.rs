@@ -127,3 +127,19 @@ fn a_server_that_cannot_be_started_is_a_finding() {
     assert_eq!(servers[1]["name"], "missing");
     assert!(servers[1]["error"].is_string(), "{servers}");
 }
+
+#[test]
+fn a_policy_that_can_never_apply_is_a_warning_with_its_line() {
+    let place = Place::new("[authn]\nloopback = \"local\"\n");
+    place.write(
+        "policies/never.cedar",
+        "@id(\"never\")\npermit (principal, action == Action::\"tools/call\", resource) when { false };\n",
+    );
+    let output = place.run(&["check", "--json"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    let warnings = output.json()["warnings"].to_string();
+    assert!(
+        warnings.contains("never.cedar:1:1") && warnings.contains("`never`"),
+        "{warnings}"
+    );
+}
