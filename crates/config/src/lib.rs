@@ -6,6 +6,7 @@
 mod authn;
 mod config;
 mod controls;
+mod features;
 mod limits;
 mod listen;
 mod pattern;
@@ -24,6 +25,7 @@ mod url;
 pub use authn::{ApiKey, Authn, KeyHash, PrincipalKind};
 pub use config::{Config, parse};
 pub use controls::{CONTROLS, Control, Controls};
+pub use features::Features;
 pub use limits::Limits;
 pub use listen::Listen;
 pub use pattern::Pattern;

@@ -20,6 +20,10 @@ pub struct Limits {
     pub max_sessions_per_server: usize,
     /// How long a connection to a server is kept without use.
     pub session_idle_timeout: Duration,
+    /// Time that a host has to answer what a server asks in the middle of a call.
+    pub input_timeout: Duration,
+    /// Calls of one principal that may wait for such an answer at a time.
+    pub max_waiting_calls: usize,
 }
 
 impl Default for Limits {
@@ -31,6 +35,8 @@ impl Default for Limits {
             max_list_items: 10_000,
             max_sessions_per_server: 64,
             session_idle_timeout: Duration::from_secs(15 * 60),
+            input_timeout: Duration::from_secs(5 * 60),
+            max_waiting_calls: 64,
         }
     }
 }
@@ -46,6 +52,8 @@ impl Limits {
         let max_sessions_per_server =
             section.count(problems, "max-sessions-per-server", 1..=100_000);
         let session_idle_timeout = section.duration(problems, "session-idle-timeout");
+        let input_timeout = section.duration(problems, "input-timeout");
+        let max_waiting_calls = section.count(problems, "max-waiting-calls", 1..=10_000);
         section.finish(problems);
         Self {
             max_message: max_message.unwrap_or(default.max_message),
@@ -55,6 +63,8 @@ impl Limits {
             max_sessions_per_server: max_sessions_per_server
                 .unwrap_or(default.max_sessions_per_server),
             session_idle_timeout: session_idle_timeout.unwrap_or(default.session_idle_timeout),
+            input_timeout: input_timeout.unwrap_or(default.input_timeout),
+            max_waiting_calls: max_waiting_calls.unwrap_or(default.max_waiting_calls),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use toml_span::{Span, Value};
 
+use crate::features::Features;
 use crate::pattern::Pattern;
 use crate::problem::{Mask, Problems};
 use crate::section::{Section, quoted, strings, suggestion, wrong_type};
@@ -23,6 +24,8 @@ pub struct Profile {
     pub instructions: Option<String>,
     /// The oldest protocol revision to speak, for example `2025-06-18`.
     pub minimum_version: Option<String>,
+    /// What servers may ask of a host, and which extensions are carried.
+    pub features: Features,
 }
 
 impl Profile {
@@ -77,6 +80,7 @@ impl Profile {
         let description = section.string(problems, "description");
         let instructions = section.string(problems, "instructions");
         let minimum_version = read_version(problems, &mut section);
+        let features = Features::read(problems, &mut section);
         if prefix == Some(false) && chosen.len() > 1 {
             let message = format!("`{path}` has several servers, so names need their prefix");
             let hint = "two servers may have tools of one name; leave `prefix` out";
@@ -98,6 +102,7 @@ impl Profile {
             description: description.map(|(text, _)| text.to_owned()),
             instructions: instructions.map(|(text, _)| text.to_owned()),
             minimum_version,
+            features,
         })
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 use portcullis_config::{
-    Config, EraChoice, Isolation, Profile, ProfileServer, RegistryMode, SecretRef, Server,
-    Transport,
+    Config, EraChoice, Features, Isolation, Profile, ProfileServer, RegistryMode, SecretRef,
+    Server, Transport,
 };
 use portcullis_gateway::gateway::Stores;
 use portcullis_gateway::{Gateway, Loaded, stdio};
@@ -143,6 +143,7 @@ fn configure(wrap: &Wrap) -> Result<Loaded, Failure> {
         description: None,
         instructions: None,
         minimum_version: None,
+        features: Features::default(),
     };
     config.servers.insert(name.clone(), server);
     config.profiles.insert(name, profile);

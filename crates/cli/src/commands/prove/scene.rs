@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use portcullis_config::{
-    ApiKey, Config, Controls, EraChoice, Isolation, PrincipalKind, Profile, ProfileServer, Server,
-    Transport,
+    ApiKey, Config, Controls, EraChoice, Features, Isolation, PrincipalKind, Profile,
+    ProfileServer, Server, Transport,
 };
 use portcullis_gateway::Loaded;
 use portcullis_policy::{Policies, Source};
@@ -203,6 +203,7 @@ fn profile(name: &str) -> Profile {
         description: None,
         instructions: None,
         minimum_version: None,
+        features: Features::default(),
     }
 }
 
