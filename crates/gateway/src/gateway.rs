@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::audit::Trail;
 use crate::authn::Principal;
+use crate::clients::Clients;
 use crate::clock;
 use crate::load::Loaded;
 use crate::refusal::Refusal;
@@ -89,6 +90,7 @@ fn as_text<S: serde::Serializer>(
 pub struct Gateway {
     snapshot: ArcSwap<Snapshot>,
     sessions: Sessions,
+    clients: Clients,
     registry: Registry,
     servers: Servers,
     trail: Trail,
@@ -107,6 +109,7 @@ impl Gateway {
         let gateway = Arc::new(Self {
             snapshot: ArcSwap::from_pointee(Snapshot::new(loaded)),
             sessions: Sessions::open(Arc::clone(&stores.sessions)).await?,
+            clients: Clients::default(),
             registry: Registry::open(Arc::clone(&stores.registry)).await?,
             servers: Servers::new(HttpClient::new()?),
             trail,
@@ -211,6 +214,10 @@ impl Gateway {
         &self.sessions
     }
 
+    pub(crate) fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
     }
@@ -244,6 +251,9 @@ async fn upkeep(gateway: std::sync::Weak<Gateway>) {
         if ticks.is_multiple_of(SWEEP) {
             let snapshot = gateway.snapshot();
             gateway.servers.sweep(snapshot.config()).await;
+            gateway
+                .clients
+                .sweep(snapshot.config().limits.session_idle_timeout);
             if let Err(error) = gateway.sessions.purge().await {
                 tracing::error!(%error, "ended sessions cannot be purged");
             }

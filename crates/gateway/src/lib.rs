@@ -8,6 +8,7 @@ pub mod arrival;
 pub mod audit;
 pub mod authn;
 mod authz;
+mod clients;
 mod clock;
 mod digest;
 mod era;

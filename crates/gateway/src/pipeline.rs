@@ -22,6 +22,7 @@ use portcullis_shield::Verdict;
 use crate::arrival::{Arrival, Facts, Selector};
 use crate::audit::{Entry, Outcome};
 use crate::authz::{Denied, Permitted};
+use crate::clients::SessionKey;
 use crate::digest::sha256;
 use crate::gateway::Gateway;
 use crate::protocol::{Admitted, Door};
@@ -140,7 +141,9 @@ pub(crate) async fn end_session(gateway: &Gateway, arrival: Arrival) -> Answer {
             .sessions()
             .end(&session)
             .await
-            .map_err(|cause| Refusal::new(Reason::Internal).because(cause))
+            .map_err(|cause| Refusal::new(Reason::Internal).because(cause))?;
+        gateway.clients().end(&SessionKey::Http(id.to_owned()));
+        Ok(())
     };
     match ended.await {
         Ok(()) => {

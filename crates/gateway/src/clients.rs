@@ -1,0 +1,283 @@
+//! The hosts that hold a legacy session with this process, and what is kept for each of them: the
+//! questions it was asked and has not answered, and how much it wants to hear of what servers log.
+//!
+//! A session id says everything that a call needs ([`crate::session`]). What stands here is needed
+//! only to talk to a host that did not speak first, and is gone when its session ends, when nobody
+//! used it for a while, or with the process.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use portcullis_mcp::json::{as_string, quote};
+use portcullis_mcp::message::{Kind, Message};
+use portcullis_mcp::meta::LOG_LEVELS;
+use tokio::sync::oneshot;
+
+use crate::arrival::Transport;
+use crate::authn::Principal;
+use crate::clock;
+use crate::profile::Routed;
+use crate::refusal::{Reason, Refusal};
+
+/// How many sessions of one principal are kept. Past this the one that was silent for longest goes;
+/// its host loses its log level and is none the wiser otherwise.
+const PER_PRINCIPAL: usize = 1_000;
+/// How many questions one host may have before it. Past this nobody asks it any more.
+const QUESTIONS: usize = 256;
+/// Starts the id of every request of ours to a host.
+const PREFIX: &str = "pc-";
+
+/// Which session.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum SessionKey {
+    /// The session id of Streamable HTTP, which the door has opened.
+    Http(String),
+    /// The one host on standard input and output; named by its profile.
+    Stdio(String),
+}
+
+impl SessionKey {
+    /// The session that an arrival names. `None` over HTTP without a session id.
+    pub(crate) fn of(routed: &Routed) -> Option<Self> {
+        match routed.facts().transport {
+            Transport::Http => routed.facts().headers.session.clone().map(Self::Http),
+            Transport::Stdio => Some(Self::Stdio(routed.profile().name.clone())),
+        }
+    }
+}
+
+/// All hosts that are known.
+#[derive(Debug, Default)]
+pub(crate) struct Clients {
+    known: Mutex<HashMap<SessionKey, Arc<Client>>>,
+}
+
+/// One host.
+#[derive(Debug)]
+pub(crate) struct Client {
+    principal: String,
+    last_used: AtomicI64,
+    last_id: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Set when the session is over: nothing more is asked or kept.
+    over: bool,
+    questions: HashMap<u64, oneshot::Sender<Message>>,
+    /// Position in [`LOG_LEVELS`].
+    level: Option<usize>,
+}
+
+impl Clients {
+    /// The host of a session that the door has opened for `principal`; kept from here on.
+    ///
+    /// # Errors
+    /// [`Reason::SessionUnknown`] when another principal holds the session, which can only be where
+    /// the control `session-binding` is off.
+    pub(crate) fn client(
+        &self,
+        key: &SessionKey,
+        principal: &Principal,
+    ) -> Result<Arc<Client>, Refusal> {
+        let owner = principal.key();
+        let mut known = self.lock();
+        if let Some(client) = known.get(key) {
+            if client.principal != owner {
+                return Err(Refusal::new(Reason::SessionUnknown));
+            }
+            client.used();
+            return Ok(Arc::clone(client));
+        }
+        let held = known.values().filter(|client| client.principal == owner);
+        if held.count() >= PER_PRINCIPAL {
+            forget_one(&mut known, &owner);
+        }
+        let client = Arc::new(Client::new(owner));
+        known.insert(key.clone(), Arc::clone(&client));
+        Ok(client)
+    }
+
+    /// The host of a session, if anything is kept for it.
+    pub(crate) fn find(&self, key: &SessionKey, principal: &Principal) -> Option<Arc<Client>> {
+        let known = self.lock();
+        let client = known.get(key)?;
+        (client.principal == principal.key()).then(|| Arc::clone(client))
+    }
+
+    /// Forgets a session that is over. Whoever waits for an answer of its host gets none.
+    pub(crate) fn end(&self, key: &SessionKey) {
+        let ended = self.lock().remove(key);
+        if let Some(client) = ended {
+            client.end();
+        }
+    }
+
+    /// Forgets hosts that were silent for longer than `idle` and that nobody talks to.
+    pub(crate) fn sweep(&self, idle: Duration) {
+        let idle = i64::try_from(idle.as_secs()).unwrap_or(i64::MAX);
+        let now = clock::unix_seconds();
+        self.lock()
+            .retain(|_, client| !client.is_unused() || now.saturating_sub(client.since()) <= idle);
+    }
+
+    /// How many are kept.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<SessionKey, Arc<Client>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes room among the hosts of one principal.
+fn forget_one(known: &mut HashMap<SessionKey, Arc<Client>>, owner: &str) {
+    let oldest = known
+        .iter()
+        .filter(|(_, client)| client.principal == owner && client.is_unused())
+        .min_by_key(|(_, client)| client.since())
+        .or_else(|| {
+            // All of them are in use: the bound holds all the same.
+            known
+                .iter()
+                .filter(|(_, client)| client.principal == owner)
+                .min_by_key(|(_, client)| client.since())
+        })
+        .map(|(key, _)| key.clone());
+    if let Some(client) = oldest.and_then(|key| known.remove(&key)) {
+        client.end();
+    }
+}
+
+impl Client {
+    fn new(principal: String) -> Self {
+        Self {
+            principal,
+            last_used: AtomicI64::new(clock::unix_seconds()),
+            last_id: AtomicU64::new(0),
+            state: Mutex::default(),
+        }
+    }
+
+    /// Opens a question: an id for the request that asks it, and the answer to come. Sending the
+    /// request is the caller's part; dropping what this returns forgets the question.
+    pub(crate) fn ask(self: &Arc<Self>) -> Pending {
+        let number = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
+        let (answer, answered) = oneshot::channel();
+        let mut state = self.lock();
+        // Where it is not kept, the sender is dropped here, and nobody will answer.
+        if !state.over && state.questions.len() < QUESTIONS {
+            state.questions.insert(number, answer);
+        }
+        drop(state);
+        Pending {
+            number,
+            id: quote(&format!("{PREFIX}{number}")),
+            answered,
+            client: Arc::clone(self),
+        }
+    }
+
+    /// Takes a response or an error that the host sent. `false` when it answers no open question:
+    /// none of ours, answered already, or nobody waits any more.
+    pub(crate) fn answer(&self, message: Message) -> bool {
+        self.used();
+        if !matches!(message.kind(), Kind::Response | Kind::Error) {
+            return false;
+        }
+        let asked = message.id().and_then(number_of);
+        let waiting = asked.and_then(|number| self.lock().questions.remove(&number));
+        waiting.is_some_and(|waiting| waiting.send(message).is_ok())
+    }
+
+    /// Keeps from which level on the host wants to hear what servers log. `false` for a word that
+    /// is no level.
+    pub(crate) fn set_level(&self, level: &str) -> bool {
+        let known = LOG_LEVELS.iter().position(|known| *known == level);
+        if known.is_some() {
+            self.lock().level = known;
+        }
+        known.is_some()
+    }
+
+    /// Whether the host wants log messages of this level. One that never said wants all of them.
+    pub(crate) fn wants_level(&self, level: &str) -> bool {
+        let wanted = self.lock().level;
+        let rank = LOG_LEVELS.iter().position(|known| *known == level);
+        wanted.is_none_or(|wanted| rank.is_some_and(|rank| rank >= wanted))
+    }
+
+    /// Notes that the host was heard of.
+    pub(crate) fn used(&self) {
+        self.last_used
+            .store(clock::unix_seconds(), Ordering::Relaxed);
+    }
+
+    fn since(&self) -> i64 {
+        self.last_used.load(Ordering::Relaxed)
+    }
+
+    /// Whether nobody but the table holds it: no stream is open and no question waits.
+    fn is_unused(self: &Arc<Self>) -> bool {
+        Arc::strong_count(self) == 1
+    }
+
+    fn end(&self) {
+        let mut state = self.lock();
+        state.over = true;
+        // Dropping the senders tells whoever waits.
+        state.questions.clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A question that a host was asked.
+#[derive(Debug)]
+#[must_use = "dropping it forgets the question"]
+pub(crate) struct Pending {
+    number: u64,
+    id: String,
+    answered: oneshot::Receiver<Message>,
+    client: Arc<Client>,
+}
+
+impl Pending {
+    /// The id of the request that asks it: a raw JSON token.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The host's response or error. `None` when none can come any more: the session is over, or
+    /// too many questions were open. Safe to cancel; after the answer it gives `None`.
+    pub(crate) async fn answer(&mut self) -> Option<Message> {
+        if self.answered.is_terminated() {
+            return None;
+        }
+        (&mut self.answered).await.ok()
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.client.lock().questions.remove(&self.number);
+    }
+}
+
+/// The number in an id of ours.
+fn number_of(id: &str) -> Option<u64> {
+    let id = as_string(id)?;
+    let digits = id.strip_prefix(PREFIX)?;
+    let number: u64 = digits.parse().ok()?;
+    (number.to_string() == digits).then_some(number)
+}
+
+#[cfg(test)]
+mod tests;
