@@ -26,11 +26,11 @@ const OPEN: &str = "=?base64?";
 const CLOSE: &str = "?=";
 
 /// How a header disagrees with the body; the answer is [`crate::codes::HEADER_MISMATCH`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("header {header} {problem}")]
 pub struct HeaderMismatch {
     /// The header's name.
-    pub header: &'static str,
+    pub header: Cow<'static, str>,
     /// What is wrong with it.
     pub problem: HeaderProblem,
 }
@@ -44,6 +44,9 @@ pub enum HeaderProblem {
     /// It holds characters that no header may, or bad Base64.
     #[error("is malformed")]
     Malformed,
+    /// It is there twice, so two readers may take different values.
+    #[error("appears more than once")]
+    Repeated,
     /// It says something else than the body, or the body says nothing.
     #[error("does not match the body")]
     Differs,
@@ -150,7 +153,7 @@ pub fn agree(
         .map(decode_value)
         .transpose()
         .map_err(|problem| HeaderMismatch {
-            header: NAME,
+            header: NAME.into(),
             problem,
         })?;
     compare(NAME, given, name.as_deref(), required)
@@ -168,7 +171,10 @@ fn compare(
         Some(given) if Some(&*given) == expected => return Ok(()),
         Some(_) => HeaderProblem::Differs,
     };
-    Err(HeaderMismatch { header, problem })
+    Err(HeaderMismatch {
+        header: header.into(),
+        problem,
+    })
 }
 
 /// Visible ASCII with inner space and tab only (RFC 9110 section 5.5).

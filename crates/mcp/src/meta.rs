@@ -102,6 +102,16 @@ pub fn progress_token(params: Option<&str>) -> Option<&str> {
         .filter(|value| is_token(value))
 }
 
+/// The raw id of the `subscriptions/listen` request that a notification, or the result that ends a
+/// subscription, belongs to: a string or a number. `holder` is the raw params or result.
+pub fn subscription_id(holder: Option<&str>) -> Option<&str> {
+    object(holder)
+        .ok()??
+        .get(SUBSCRIPTION_ID)
+        .map(|member| member.value)
+        .filter(|value| is_token(value))
+}
+
 /// The raw value of one member of the `_meta` of params, a result or a definition.
 pub fn member<'a>(holder: &'a str, key: &str) -> Option<&'a str> {
     object(Some(holder))

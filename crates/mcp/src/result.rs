@@ -1,12 +1,36 @@
-//! Views of the results that the gateway reads: lists, and what a server says about itself.
+//! Views of the results that the gateway reads: lists, what a server says about itself, and results
+//! that ask for something or put the answer off.
+
+mod input;
+mod task;
 
 use std::borrow::Cow;
+
+pub use input::{
+    InputRequest, InputRequired, elicit_action, input_required, input_responses,
+    write_input_required,
+};
+pub use task::{TaskView, task};
 
 use crate::error::{Fault, WireError};
 use crate::json::{self, JsonKind, Object, Span};
 use crate::message::ambiguous;
 use crate::meta;
 use crate::method::Method;
+use crate::params::Raw;
+
+/// What a result says it is (2026-07-28, `resultType`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ResultType {
+    /// The answer. Results of earlier revisions, which do not say, are complete.
+    Complete,
+    /// The client is asked for something first; see [`input_required`].
+    InputRequired,
+    /// The answer comes later; see [`task`].
+    Task,
+    /// Something that no revision defines.
+    Other,
+}
 
 /// The four kinds of definition that servers list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,6 +95,26 @@ pub struct DiscoverResult<'a> {
     pub server_info: Option<&'a str>,
     /// Untrusted text that would reach a model.
     pub instructions: Option<Cow<'a, str>>,
+}
+
+/// What kind of result an object is.
+///
+/// # Errors
+/// [`WireError::Result`] when `resultType` is not a string, or appears again in another letter case.
+pub fn result_type(result: &Object<'_>) -> Result<ResultType, WireError> {
+    const NAME: &str = "resultType";
+    if ambiguous(result, &[NAME]).is_some() {
+        return Err(fault(NAME, Fault::Ambiguous));
+    }
+    let written = result
+        .string(NAME)
+        .map_err(|_| fault(NAME, Fault::Expected(JsonKind::String)))?;
+    Ok(match written.as_deref() {
+        None | Some("complete") => ResultType::Complete,
+        Some("input_required") => ResultType::InputRequired,
+        Some("task") => ResultType::Task,
+        Some(_) => ResultType::Other,
+    })
 }
 
 impl ListKind {
@@ -242,25 +286,37 @@ impl<'a> View<'a> {
         }
     }
 
-    fn present(&self, key: &str) -> Option<&'a str> {
+    fn present(&self, key: &str) -> Option<Raw<'a>> {
         self.object
             .get(key)
-            .map(|member| member.value)
-            .filter(|value| json::kind(value) != JsonKind::Null)
+            .map(|member| (member.value, member.value_span))
+            .filter(|(value, _)| json::kind(value) != JsonKind::Null)
     }
 
     fn string(&self, key: &'static str) -> Result<Option<Cow<'a, str>>, WireError> {
-        let string =
-            |value| json::as_string(value).ok_or(fault(key, Fault::Expected(JsonKind::String)));
-        self.present(key).map(string).transpose()
+        Ok(self.string_at(key)?.map(|(text, _)| text))
+    }
+
+    /// A string and where it stands, with its quotes.
+    fn string_at(&self, key: &'static str) -> Result<Option<(Cow<'a, str>, Span)>, WireError> {
+        let Some((value, span)) = self.present(key) else {
+            return Ok(None);
+        };
+        json::as_string(value)
+            .map(|text| Some((text, span)))
+            .ok_or(fault(key, Fault::Expected(JsonKind::String)))
     }
 
     fn object(&self, key: &'static str) -> Result<Option<&'a str>, WireError> {
+        Ok(self.object_at(key)?.map(|(raw, _)| raw))
+    }
+
+    fn object_at(&self, key: &'static str) -> Result<Option<Raw<'a>>, WireError> {
         match self.present(key) {
-            Some(value) if json::kind(value) != JsonKind::Object => {
+            Some((value, _)) if json::kind(value) != JsonKind::Object => {
                 Err(fault(key, Fault::Expected(JsonKind::Object)))
             }
-            value => Ok(value),
+            present => Ok(present),
         }
     }
 
@@ -269,7 +325,7 @@ impl<'a> View<'a> {
     fn milliseconds(&self, key: &'static str) -> Result<Option<u64>, WireError> {
         match self.present(key) {
             None => Ok(None),
-            Some(value) if json::kind(value) == JsonKind::Number => {
+            Some((value, _)) if json::kind(value) == JsonKind::Number => {
                 let whole = value.split_once('.').map_or(value, |(whole, _)| whole);
                 Ok(Some(whole.parse().unwrap_or(0)))
             }

@@ -103,9 +103,10 @@ fn headers_and_body_agree() {
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"caf\u00e9",META}}"#,
     );
     let check = |version, method, name, expected: Option<(&'static str, HeaderProblem)>| {
-        let found = agree(version, method, name, &call)
-            .err()
-            .map(|mismatch| (mismatch.header, mismatch.problem));
+        let mismatch = agree(version, method, name, &call).err();
+        let found = mismatch
+            .as_ref()
+            .map(|mismatch| (&*mismatch.header, mismatch.problem));
         assert_eq!(found, expected, "{version:?} {method:?} {name:?}");
     };
     let (v, m, n) = (

@@ -161,3 +161,19 @@ proptest! {
         drop((modern(Some(&text)), progress_token(Some(&text)), set(&text, &[("k", "1")]), strip(&text, |_| true)));
     }
 }
+
+#[test]
+fn finds_the_subscription() {
+    let check = |holder: Option<&str>, expected: Option<&str>| {
+        assert_eq!(subscription_id(holder), expected, "{holder:?}");
+    };
+    let with =
+        |id: &str| format!(r#"{{"_meta":{{"io.modelcontextprotocol/subscriptionId":{id}}}}}"#);
+    check(Some(&with("7")), Some("7"));
+    check(Some(&with(r#""s\u0031""#)), Some(r#""s\u0031""#));
+    check(Some(&with("{}")), None);
+    check(Some(&with("null")), None);
+    check(Some("{}"), None);
+    check(Some(r#"{"_meta":[]}"#), None);
+    check(None, None);
+}

@@ -206,3 +206,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn results_say_what_they_are() {
+    let check = |text: &str, expected| {
+        let object = Object::parse(text).unwrap();
+        assert_eq!(result_type(&object), expected, "{text}");
+    };
+    check("{}", Ok(ResultType::Complete));
+    check(r#"{"resultType":"complete"}"#, Ok(ResultType::Complete));
+    check(
+        r#"{"resultType":"input\u005frequired"}"#,
+        Ok(ResultType::InputRequired),
+    );
+    check(r#"{"resultType":"task"}"#, Ok(ResultType::Task));
+    check(r#"{"resultType":"Task"}"#, Ok(ResultType::Other));
+    for (text, fault) in [
+        (r#"{"resultType":null}"#, Fault::Expected(JsonKind::String)),
+        (
+            r#"{"resultType":"complete","resulttype":"task"}"#,
+            Fault::Ambiguous,
+        ),
+        (r#"{"ResultType":"task"}"#, Fault::Ambiguous),
+    ] {
+        let member = "resultType";
+        check(text, Err(WireError::Result { member, fault }));
+    }
+}
