@@ -1,5 +1,6 @@
 //! One life of a connection to a server.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,12 +8,13 @@ use portcullis_mcp::{Era, Method, ProtocolVersion, message};
 use tokio::task::AbortHandle;
 
 use crate::handshake::Agreement;
-use crate::http::HttpLink;
 use crate::lifeline::End;
+use crate::link::{Link, Origin};
 use crate::list_changes::ListChanges;
+use crate::loose::Loose;
 use crate::outgoing::Call;
 use crate::peer::{Discards, Peer};
-use crate::stdio::{Registration, StdioLink};
+use crate::stdio::before;
 use crate::{Exchange, UpstreamError, subscription};
 
 /// A server that completed the handshake. It lives until the process ends, the session ends or
@@ -28,25 +30,21 @@ pub struct Connection {
 }
 
 /// A request of a caller, as the gateway judged it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// The method.
     pub method: Method,
     /// A checked JSON object. Its `_meta` holds no era metadata and no progress token.
     pub params: &'a str,
-    /// What `Mcp-Name` must say in the modern era: the tool or prompt name or the URI.
+    /// What `Mcp-Name` must say in the modern era: the tool or prompt name, the URI or the task id.
     pub name: Option<&'a str>,
+    /// The headers that mirror arguments in the modern era over HTTP: what follows `Mcp-Param-`,
+    /// and the value as [`portcullis_mcp::headers::encode_value`] writes it.
+    pub headers: &'a [(String, String)],
     /// Whether the caller wants progress; the token is ours.
     pub progress: bool,
     /// The least log level that the caller wants, in the modern era.
     pub log_level: Option<&'a str>,
-}
-
-/// The way to the server.
-#[derive(Debug)]
-pub(crate) enum Link {
-    Stdio(StdioLink),
-    Http(HttpLink),
 }
 
 impl Connection {
@@ -58,7 +56,7 @@ impl Connection {
         request_timeout: Duration,
     ) -> Self {
         let link = Arc::new(link);
-        let watching = subscription::watch_lists(&peer, &link, &agreement);
+        let watching = subscription::watch(&peer, &link, &agreement);
         Self {
             peer,
             link,
@@ -105,13 +103,53 @@ impl Connection {
             method: request.method,
             params: request.params,
             name: request.name,
+            headers: request.headers,
             progress: request.progress,
             log_level: request.log_level,
         };
         let deadline = Instant::now() + self.request_timeout;
-        self.link
-            .send(&call, Some(deadline), Registration::Caller)
+        self.link.send(&call, Some(deadline), Origin::Caller).await
+    }
+
+    /// Opens a subscription (2026-07-28, basic/patterns/subscriptions). `params` is a checked JSON
+    /// object without era metadata. The exchange has no time limit. It gives the
+    /// acknowledgement, then list changes, `resources/updated` and task notifications of this
+    /// subscription, at last the result.
+    ///
+    /// # Errors
+    /// [`UpstreamError::NotInEra`] for a legacy server, else as for [`Connection::request`].
+    pub async fn listen(&self, params: &str) -> Result<Exchange, UpstreamError> {
+        self.living()?;
+        if self.era() != Era::Modern {
+            return Err(UpstreamError::NotInEra);
+        }
+        let version = Some(self.agreement.version);
+        let call = Call::own(version, Method::SubscriptionsListen, params);
+        let opened = self.link.send(&call, None, Origin::Subscription);
+        let deadline = Instant::now() + self.request_timeout;
+        before(Some(deadline), opened)
             .await
+            .unwrap_or(Err(UpstreamError::TimedOut))
+    }
+
+    /// Answers a request of a legacy server. `text` is a complete JSON-RPC response or error with
+    /// the server's own id.
+    ///
+    /// # Errors
+    /// [`UpstreamError::NotInEra`] for a modern server, which makes no requests; else when it
+    /// could not be handed to the server.
+    pub async fn respond(&self, text: String) -> Result<(), UpstreamError> {
+        self.living()?;
+        if self.era() != Era::Legacy {
+            return Err(UpstreamError::NotInEra);
+        }
+        self.tell(text).await
+    }
+
+    /// A reader of what belongs to no exchange. While there is none, requests of the server that
+    /// belong to no exchange are refused.
+    pub fn loose(&self) -> Loose {
+        self.peer.loose.join(&self.peer)
     }
 
     /// Sends a notification. `params` is a checked JSON object.
@@ -120,7 +158,8 @@ impl Connection {
     /// When it could not be handed to the server.
     pub async fn notify(&self, method: Method, params: Option<&str>) -> Result<(), UpstreamError> {
         self.living()?;
-        self.link.notify(method, params).await
+        self.tell(message::notification(method.as_str(), params))
+            .await
     }
 
     /// The counters of list changes.
@@ -146,13 +185,7 @@ impl Connection {
     /// Ends the connection and waits until nothing of it is left.
     pub(crate) async fn shutdown(&self) {
         self.background.abort();
-        match self.link.as_ref() {
-            Link::Stdio(link) => {
-                link.stop();
-                self.closed().await;
-            }
-            Link::Http(link) => link.shutdown().await,
-        }
+        self.link.shutdown().await;
     }
 
     /// How it ended, and how long it had lived by then.
@@ -160,6 +193,13 @@ impl Connection {
         let end = self.peer.lifeline.ended()?;
         let lived = end.at.saturating_duration_since(self.opened);
         Some((end, lived))
+    }
+
+    async fn tell(&self, text: String) -> Result<(), UpstreamError> {
+        let deadline = Instant::now() + self.request_timeout;
+        before(Some(deadline), self.link.tell(text))
+            .await
+            .unwrap_or(Err(UpstreamError::TimedOut))
     }
 
     fn living(&self) -> Result<(), UpstreamError> {
@@ -173,35 +213,15 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.background.abort();
-        match self.link.as_ref() {
-            Link::Stdio(link) => link.stop(),
-            Link::Http(link) => link.stop(),
-        }
+        self.link.stop();
     }
 }
 
-impl Link {
-    pub(crate) async fn send(
-        &self,
-        call: &Call<'_>,
-        deadline: Option<Instant>,
-        registration: Registration,
-    ) -> Result<Exchange, UpstreamError> {
-        match self {
-            Self::Stdio(link) => Ok(link.send(call, deadline, registration).await?.into()),
-            Self::Http(link) => Ok(link.send(call, deadline).await?.into()),
-        }
-    }
-
-    pub(crate) async fn notify(
-        &self,
-        method: Method,
-        params: Option<&str>,
-    ) -> Result<(), UpstreamError> {
-        let text = message::notification(method.as_str(), params);
-        match self {
-            Self::Stdio(link) => link.write(text).await,
-            Self::Http(link) => link.post(text).await,
-        }
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("progress", &self.progress)
+            .finish_non_exhaustive()
     }
 }

@@ -75,6 +75,12 @@ pub enum UpstreamError {
     /// No connection to the server's address.
     #[error("no connection to the server")]
     Connect(#[source] Cause),
+    /// A header that mirrors an argument is not valid in HTTP.
+    #[error("a header for the request is not valid")]
+    Header,
+    /// The era that the server speaks has no such message.
+    #[error("the server's protocol era has no such message")]
+    NotInEra,
     /// The connection broke or was closed by the gateway.
     #[error("the connection to the server is closed")]
     Closed,
@@ -102,6 +108,8 @@ pub enum StartupFailure {
     Header,
     /// The configured address is not `http` or `https` with a host.
     Address,
+    /// The client capabilities to declare are not JSON objects.
+    Capabilities,
 }
 
 impl fmt::Display for StartupFailure {
@@ -112,6 +120,9 @@ impl fmt::Display for StartupFailure {
             Self::Version => f.write_str("no protocol version in common"),
             Self::Malformed => f.write_str("its answer does not fit the protocol"),
             Self::Header => f.write_str("a configured header value is not valid"),
+            Self::Capabilities => {
+                f.write_str("the client capabilities to declare are not json objects")
+            }
             Self::Address => f.write_str("the configured address is not an http address"),
         }
     }

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use portcullis_mcp::json::{Object, as_string, elements, quote};
 use portcullis_mcp::result::{discover_result, initialize_result};
-use portcullis_mcp::{Era, Message, Method, ProtocolVersion, RpcError, codes};
+use portcullis_mcp::{Era, Message, Method, ProtocolVersion, RpcError, codes, message};
 
-use crate::connection::Link;
+use crate::exchange::is_answer;
+use crate::link::{Link, Origin};
 use crate::outgoing::{CLIENT_INFO, Call};
 use crate::peer::Peer;
 use crate::spec::EraChoice;
-use crate::stdio::Registration;
 use crate::{Exchange, StartupFailure, UpstreamError};
 
 /// How long the probe may take before the server counts as legacy.
@@ -56,7 +56,8 @@ pub(crate) async fn shake_hands(
     };
     peer.agree(agreement.version);
     if agreement.version.era() == Era::Legacy {
-        link.notify(Method::Initialized, None).await?;
+        link.tell(message::notification(Method::Initialized.as_str(), None))
+            .await?;
     }
     Ok(agreement)
 }
@@ -67,7 +68,7 @@ async fn probe(link: &Link, patience: Option<Duration>) -> Result<Probed, Upstre
     let call = Call::own(Some(ProtocolVersion::LATEST), Method::ServerDiscover, "{}");
     let deadline = patience.map(|patience| Instant::now() + patience);
     // No deadline on the exchange itself: a late answer still counts.
-    let sent = link.send(&call, None, Registration::Internal);
+    let sent = link.send(&call, None, Origin::Internal);
     let mut exchange = match crate::stdio::before(deadline, sent).await {
         None => return Ok(Probed::Silent(None)),
         Some(Err(error)) => return not_modern(error),
@@ -78,7 +79,7 @@ async fn probe(link: &Link, patience: Option<Duration>) -> Result<Probed, Upstre
             None => return Ok(Probed::Silent(Some(exchange))),
             Some(None) => return Ok(Probed::Legacy),
             Some(Some(Err(error))) => return not_modern(error),
-            Some(Some(Ok(message))) if crate::incoming::is_notification(&message) => {}
+            Some(Some(Ok(message))) if !is_answer(&message) => {}
             Some(Some(Ok(message))) => return discovered(&message),
         }
     }
@@ -173,11 +174,12 @@ async fn late(
 /// The legacy handshake (2025-11-25, basic/lifecycle). Any known legacy version is accepted.
 async fn initialize(peer: &Peer, link: &Link) -> Result<Agreement, UpstreamError> {
     let params = format!(
-        r#"{{"protocolVersion":{},"capabilities":{{}},"clientInfo":{CLIENT_INFO}}}"#,
-        quote(ProtocolVersion::LATEST_LEGACY.as_str())
+        r#"{{"protocolVersion":{},"capabilities":{},"clientInfo":{CLIENT_INFO}}}"#,
+        quote(ProtocolVersion::LATEST_LEGACY.as_str()),
+        peer.client.legacy
     );
     let call = Call::own(None, Method::Initialize, &params);
-    let exchange = link.send(&call, None, Registration::Internal).await?;
+    let exchange = link.send(&call, None, Origin::Internal).await?;
     let answer = exchange.answer().await?;
     if let Some(error) = answer.error() {
         return Err(StartupFailure::Refused { code: error.code }.into());

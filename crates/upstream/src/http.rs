@@ -4,6 +4,7 @@ mod client;
 mod events;
 mod exchange;
 mod post;
+mod replies;
 mod stream;
 
 use std::sync::Arc;
@@ -14,9 +15,11 @@ pub(crate) use exchange::HttpExchange;
 pub(crate) use post::Endpoint;
 
 use http::Method as Verb;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::UpstreamError;
+use crate::link::Origin;
 use crate::outgoing::Call;
 
 /// How long the DELETE of a session may take when the connection is shut down.
@@ -29,10 +32,11 @@ pub(crate) struct HttpLink {
 }
 
 impl HttpLink {
-    pub(crate) fn new(endpoint: Endpoint) -> Self {
-        Self {
-            endpoint: Arc::new(endpoint),
-        }
+    /// Serves the endpoint. `replies` are answers of our own to requests of the server.
+    pub(crate) fn new(endpoint: Endpoint, replies: mpsc::Receiver<String>) -> Self {
+        let endpoint = Arc::new(endpoint);
+        tokio::spawn(replies::send(Arc::clone(&endpoint), replies));
+        Self { endpoint }
     }
 
     /// POSTs a request and waits for the head of the reply, at most until `deadline`.
@@ -40,8 +44,9 @@ impl HttpLink {
         &self,
         call: &Call<'_>,
         deadline: Option<Instant>,
+        origin: Origin,
     ) -> Result<HttpExchange, UpstreamError> {
-        HttpExchange::send(&self.endpoint, call, deadline).await
+        HttpExchange::send(&self.endpoint, call, deadline, origin).await
     }
 
     /// POSTs a notification or a response.
@@ -68,5 +73,11 @@ impl HttpLink {
             // 405 is a fine answer, and none at all is no reason to stay.
             let _ = timeout(GOODBYE, self.endpoint.bare(Verb::DELETE, None)).await;
         }
+    }
+}
+
+impl Drop for HttpLink {
+    fn drop(&mut self) {
+        self.stop();
     }
 }

@@ -1,25 +1,32 @@
 //! What a server's message means to a connection.
 
-use portcullis_mcp::json::Limits;
+use portcullis_mcp::json::{Limits, as_string};
 use portcullis_mcp::params::{Params, view};
-use portcullis_mcp::{Kind, Message, Method, WireError, codes, message};
+use portcullis_mcp::{Message, Method, WireError, meta};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 /// What a notification of a server is about.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Notice {
+pub(crate) enum Notice<'a> {
     /// Progress of the request with this token.
     Progress(u64),
     /// A log message.
     Log,
     /// A list changed.
     ListChanged(Method),
-    /// The server ends the subscription that this request of ours opened.
-    Cancelled(u64),
-    /// The server took our subscription; list changes will follow.
+    /// The request with this raw id is given up: in the modern era it is our subscription, in the
+    /// legacy era what the server asked itself.
+    Cancelled(&'a str),
+    /// The server took our subscription.
     Acknowledged,
-    /// Anything else: nothing that a connection without client capabilities asked for.
+    /// A resource that somebody subscribed to changed.
+    Updated,
+    /// A task changed (the tasks extension of 2026-07-28).
+    Task,
+    /// What an elicitation by URL asked for is done (2025-11-25).
+    ElicitationComplete,
+    /// Anything else: nothing that anybody asked for.
     Other,
 }
 
@@ -37,32 +44,17 @@ pub(crate) fn messages(
     }
 }
 
-/// The answer to a request of the server, and whether it was refused. We declare no
-/// capabilities, so only `ping` is offered (2025-11-25, basic/utilities/ping).
-pub(crate) fn answer(request: &Message) -> Option<(String, bool)> {
-    let id = request.id()?;
-    Some(match request.method() {
-        Some(Method::Ping) => (message::response(id, "{}"), false),
-        _ => (
-            message::error_response(
-                Some(id),
-                codes::METHOD_NOT_FOUND,
-                "not offered by this client",
-                None,
-            ),
-            true,
-        ),
-    })
-}
-
 /// What a notification is about.
-pub(crate) fn notice(notification: &Message) -> Notice {
+pub(crate) fn notice(notification: &Message) -> Notice<'_> {
     let Some(method) = notification.method() else {
         return Notice::Other;
     };
     match method {
         Method::LogMessage => Notice::Log,
         Method::SubscriptionsAcknowledged => Notice::Acknowledged,
+        Method::ResourcesUpdated => Notice::Updated,
+        Method::TasksNotification => Notice::Task,
+        Method::ElicitationComplete => Notice::ElicitationComplete,
         Method::ToolsListChanged | Method::PromptsListChanged | Method::ResourcesListChanged => {
             Notice::ListChanged(method)
         }
@@ -70,18 +62,18 @@ pub(crate) fn notice(notification: &Message) -> Notice {
             Ok(Params::Progress { token, .. }) => {
                 own_id(token).map_or(Notice::Other, Notice::Progress)
             }
-            Ok(Params::Cancelled { request_id, .. }) => {
-                own_id(request_id).map_or(Notice::Other, Notice::Cancelled)
-            }
+            Ok(Params::Cancelled { request_id, .. }) => Notice::Cancelled(request_id),
             _ => Notice::Other,
         },
         _ => Notice::Other,
     }
 }
 
-/// Whether the message is a notification.
-pub(crate) fn is_notification(message: &Message) -> bool {
-    message.kind() == Kind::Notification
+/// Our request that a modern notification was subscribed to by (2026-07-28,
+/// basic/patterns/subscriptions). Some servers write ids as strings.
+pub(crate) fn subscription(notification: &Message) -> Option<u64> {
+    let raw = meta::member(notification.params()?, meta::SUBSCRIPTION_ID)?;
+    own_id(raw).or_else(|| own_id(&as_string(raw)?))
 }
 
 /// Our id, when the raw token is one: a plain decimal number, nothing that merely equals it.

@@ -5,21 +5,29 @@
 //! bounded messages, bounded time. [`Upstream`] is one supervised server; [`Connection`] is one
 //! life of it; [`Exchange`] is one request and everything the server says about it.
 //!
-//! A server that sends requests of its own (sampling, elicitation, roots) is answered here: the
-//! gateway declares no client capabilities, so nothing but `ping` is offered.
+//! A legacy server may send requests of its own (sampling, elicitation, roots) as far as
+//! [`ClientCapabilities`] say so. They come with the [`Exchange`] they belong to, or through
+//! [`Loose`] when they belong to none. What was not offered, and what nobody is there to answer, is
+//! answered here with an error.
 
 mod backoff;
 mod connection;
 mod error;
 mod exchange;
+#[cfg(test)]
+mod fixture;
 mod handshake;
 mod http;
 mod inbox;
 mod incoming;
 mod lifeline;
+mod link;
 mod list_changes;
+mod loose;
 mod outgoing;
+mod parcel;
 mod peer;
+mod requests;
 mod spec;
 mod stdio;
 mod subscription;
@@ -31,6 +39,7 @@ pub use error::{Cause, StartupFailure, UpstreamError};
 pub use exchange::Exchange;
 pub use http::HttpClient;
 pub use list_changes::{ListChanges, ListCounts};
+pub use loose::Loose;
 pub use peer::Discards;
-pub use spec::{EraChoice, Spec, Transport};
+pub use spec::{ClientCapabilities, EraChoice, Spec, Transport};
 pub use upstream::{Status, Upstream};

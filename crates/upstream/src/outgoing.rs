@@ -15,13 +15,15 @@ pub(crate) const CLIENT_INFO: &str = concat!(
 );
 
 /// One request before it has an id. `params` is checked JSON (an object) without era metadata.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
     /// The version to speak; `None` only for `initialize`, which agrees on one.
     pub(crate) version: Option<ProtocolVersion>,
     pub(crate) method: Method,
     pub(crate) params: &'a str,
     pub(crate) name: Option<&'a str>,
+    /// What follows `Mcp-Param-`, and the encoded value; modern HTTP only.
+    pub(crate) headers: &'a [(String, String)],
     pub(crate) progress: bool,
     pub(crate) log_level: Option<&'a str>,
 }
@@ -34,6 +36,7 @@ impl<'a> Call<'a> {
             method,
             params,
             name: None,
+            headers: &[],
             progress: false,
             log_level: None,
         }
@@ -43,14 +46,15 @@ impl<'a> Call<'a> {
         self.version.map_or(Era::Legacy, ProtocolVersion::era)
     }
 
-    /// The message with our id. The progress token equals the id, so it is unique too.
-    pub(crate) fn text(&self, id: u64) -> Result<String, UpstreamError> {
+    /// The message with our id. The progress token equals the id, so it is unique too. A modern
+    /// request declares the capabilities `client`, a raw object.
+    pub(crate) fn text(&self, id: u64, client: &str) -> Result<String, UpstreamError> {
         let id = id.to_string();
         let mut entries: Vec<(&str, Cow<'_, str>)> = Vec::new();
         if let Some(version) = self.version.filter(|version| version.era() == Era::Modern) {
             entries.push((meta::PROTOCOL_VERSION, quote(version.as_str()).into()));
             entries.push((meta::CLIENT_INFO, CLIENT_INFO.into()));
-            entries.push((meta::CLIENT_CAPABILITIES, "{}".into()));
+            entries.push((meta::CLIENT_CAPABILITIES, client.into()));
             if let Some(level) = self.log_level {
                 entries.push((meta::LOG_LEVEL, quote(level).into()));
             }

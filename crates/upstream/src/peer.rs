@@ -6,19 +6,28 @@ use std::time::Instant;
 
 use portcullis_mcp::json::Limits;
 use portcullis_mcp::{Era, ProtocolVersion};
+use tokio::sync::mpsc;
 
 use crate::lifeline::Lifeline;
 use crate::list_changes::Announcements;
+use crate::loose::Holders;
 use crate::throttle::Throttle;
+use crate::{ClientCapabilities, Spec};
+
+/// Answers of our own to requests of the server that may wait to be sent.
+const REPLY_QUEUE: usize = 256;
 
 /// Identity, limits, agreed version and counters of one connection.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) name: String,
     pub(crate) limits: Limits,
+    pub(crate) client: ClientCapabilities,
+    pub(crate) loose: Holders,
     pub(crate) changes: Announcements,
     pub(crate) lifeline: Lifeline,
     pub(crate) discards: DiscardCounters,
+    replies: mpsc::Sender<String>,
     version: OnceLock<ProtocolVersion>,
     last_id: AtomicU64,
     warnings: Mutex<Throttle>,
@@ -33,7 +42,8 @@ pub struct Discards {
     pub malformed: u64,
     /// Notifications that belong to no exchange, or for which the queue was full.
     pub notifications: u64,
-    /// Requests of the server that were answered with an error or not at all.
+    /// Requests of the server that the connection itself answered with an error, or that nobody
+    /// could answer.
     pub requests: u64,
 }
 
@@ -49,17 +59,30 @@ pub(crate) struct DiscardCounters {
 pub(crate) struct Counter(AtomicU64);
 
 impl Peer {
-    pub(crate) fn new(name: String, limits: Limits) -> Self {
-        Self {
-            name,
-            limits,
+    /// The peer, and the answers to its requests that the link has to send.
+    pub(crate) fn new(spec: &Spec) -> (Self, mpsc::Receiver<String>) {
+        let (replies, to_send) = mpsc::channel(REPLY_QUEUE);
+        let peer = Self {
+            name: spec.name.clone(),
+            limits: spec.limits,
+            client: spec.client.clone(),
+            loose: Holders::default(),
+            replies,
             changes: Announcements::default(),
             lifeline: Lifeline::default(),
             discards: DiscardCounters::default(),
             version: OnceLock::new(),
             last_id: AtomicU64::new(0),
             warnings: Mutex::default(),
-        }
+        };
+        (peer, to_send)
+    }
+
+    /// Sends an answer of our own to a request of the server, without waiting; `false` when it
+    /// could not be queued. A server that floods requests and does not read the answers gets no
+    /// more of them.
+    pub(crate) fn reply(&self, text: String) -> bool {
+        self.replies.try_send(text).is_ok()
     }
 
     /// A request id that was not used on this connection.

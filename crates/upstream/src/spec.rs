@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::{HeaderName, Uri};
-use portcullis_mcp::json::Limits;
+use portcullis_mcp::Method;
+use portcullis_mcp::json::{self, Limits, Object};
 use secrecy::SecretString;
 
 /// One registered server: how to reach it and how long to wait for it.
@@ -24,6 +25,48 @@ pub struct Spec {
     pub request_timeout: Duration,
     /// The largest and deepest message accepted from the server.
     pub limits: Limits,
+    /// What is declared to the server as the client's capabilities.
+    pub client: ClientCapabilities,
+}
+
+/// What the gateway declares to a server on behalf of its callers, as raw JSON objects. A server
+/// may ask for nothing that is not in here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCapabilities {
+    /// `capabilities` of `initialize` (2025-11-25, basic/lifecycle).
+    pub legacy: String,
+    /// `_meta["io.modelcontextprotocol/clientCapabilities"]` of every modern request.
+    pub modern: String,
+}
+
+impl Default for ClientCapabilities {
+    /// Nothing in either era.
+    fn default() -> Self {
+        Self {
+            legacy: "{}".to_owned(),
+            modern: "{}".to_owned(),
+        }
+    }
+}
+
+impl ClientCapabilities {
+    /// Whether both are JSON objects, so that what they are put into stays JSON.
+    pub(crate) fn are_objects(&self) -> bool {
+        [&self.legacy, &self.modern].into_iter().all(|text| {
+            json::check(text.as_bytes(), &Limits::default()).is_ok() && Object::parse(text).is_ok()
+        })
+    }
+
+    /// Whether a legacy server was told that it may send this request.
+    pub(crate) fn offer(&self, method: Method) -> bool {
+        let capability = match method {
+            Method::SamplingCreateMessage => "sampling",
+            Method::ElicitationCreate => "elicitation",
+            Method::RootsList => "roots",
+            _ => return false,
+        };
+        Object::parse(&self.legacy).is_ok_and(|declared| declared.get(capability).is_some())
+    }
 }
 
 /// How a server is reached.

@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use portcullis_mcp::Message;
 use secrecy::SecretString;
 use tokio::io::AsyncWriteExt;
 use tokio::process::ChildStdin;
@@ -18,11 +17,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout_at;
 
 use crate::UpstreamError;
+use crate::exchange::is_answer;
+use crate::link::Origin;
 use crate::outgoing::{Call, cancelled};
+use crate::parcel::Parcel;
 use crate::peer::Peer;
 use child::Stop;
 use pending::Pending;
-pub(crate) use pending::Registration;
 
 /// Lines that may wait for a child that does not read its input.
 const WRITE_QUEUE: usize = 32;
@@ -45,20 +46,24 @@ pub(crate) struct StdioLink {
 }
 
 impl StdioLink {
-    /// Starts the child and the tasks that serve its pipes.
-    pub(crate) fn spawn(command: &Command<'_>, peer: Arc<Peer>) -> Result<Self, UpstreamError> {
+    /// Starts the child and the tasks that serve its pipes. `replies` are answers of our own to
+    /// requests of the child.
+    pub(crate) fn spawn(
+        command: &Command<'_>,
+        peer: Arc<Peer>,
+        replies: mpsc::Receiver<String>,
+    ) -> Result<Self, UpstreamError> {
         let started = child::start(command)?;
         let pending = Arc::new(Pending::default());
         let (writes, queue) = mpsc::channel(WRITE_QUEUE);
         let (stop, stopped) = watch::channel(Stop::No);
-        tokio::spawn(write_lines(started.stdin, queue, stopped));
+        tokio::spawn(write_lines(started.stdin, queue, replies, stopped));
         let secrets = command.env.iter().map(|(_, value)| value.clone()).collect();
         let stderr = tokio::spawn(stderr::capture(started.stderr, peer.name.clone(), secrets));
         let reader = tokio::spawn(reader::read_lines(
             started.stdout,
             Arc::clone(&peer),
             Arc::clone(&pending),
-            writes.downgrade(),
             stop.clone(),
         ));
         tokio::spawn(child::supervise(
@@ -82,13 +87,13 @@ impl StdioLink {
         &self,
         call: &Call<'_>,
         deadline: Option<Instant>,
-        registration: Registration,
+        origin: Origin,
     ) -> Result<StdioExchange, UpstreamError> {
         let id = self.peer.fresh_id();
-        let text = call.text(id)?;
+        let text = call.text(id, &self.peer.client.modern)?;
         let inbox = self
             .pending
-            .register(id, registration, self.peer.limits.max_bytes)?;
+            .register(id, origin, self.peer.limits.max_bytes)?;
         let mut exchange = StdioExchange {
             pending: Arc::clone(&self.pending),
             writes: self.writes.clone(),
@@ -112,6 +117,12 @@ impl StdioLink {
             .send(text)
             .await
             .map_err(|_| self.pending.closed().unwrap_or(UpstreamError::Closed))
+    }
+
+    /// Ends the child and waits for it: at most four seconds.
+    pub(crate) async fn shutdown(&self) {
+        self.stop();
+        self.peer.lifeline.closed().await;
     }
 
     /// Asks the child to end; does not wait.
@@ -143,19 +154,23 @@ impl StdioExchange {
         self.id
     }
 
-    pub(crate) async fn next(&mut self) -> Option<Result<Message, UpstreamError>> {
+    pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+    }
+
+    pub(crate) async fn next(&mut self) -> Option<Result<Parcel, UpstreamError>> {
         if self.done {
             return None;
         }
-        let Some(message) = before(self.deadline, self.inbox.pop()).await else {
+        let Some(parcel) = before(self.deadline, self.inbox.pop()).await else {
             self.cancel();
             return Some(Err(UpstreamError::TimedOut));
         };
-        self.done = match &message {
-            Some(Ok(message)) => !crate::incoming::is_notification(message),
+        self.done = match &parcel {
+            Some(Ok(parcel)) => is_answer(parcel.message()),
             Some(Err(_)) | None => true,
         };
-        message
+        parcel
     }
 
     fn cancel(&mut self) {
@@ -165,6 +180,7 @@ impl StdioExchange {
             // A full queue means that the child does not read: it would not see this either.
             let _ = self.writes.try_send(cancelled(self.id));
         }
+        self.inbox.close();
     }
 }
 
@@ -185,14 +201,23 @@ pub(crate) async fn before<T>(
     }
 }
 
-/// Writes queued messages until asked to stop, then closes the child's input.
+/// Writes queued messages until asked to stop, then closes the child's input. Replies have a
+/// queue of their own, so that large requests in front of them do not crowd them out.
 async fn write_lines(
     mut stdin: ChildStdin,
     mut queue: mpsc::Receiver<String>,
+    mut replies: mpsc::Receiver<String>,
     mut stopped: watch::Receiver<Stop>,
 ) {
     let writing = async {
-        while let Some(text) = queue.recv().await {
+        loop {
+            let text = tokio::select! {
+                text = queue.recv() => match text {
+                    Some(text) => text,
+                    None => return,
+                },
+                Some(text) = replies.recv() => text,
+            };
             if stdin.write_all(&line(text)).await.is_err() || stdin.flush().await.is_err() {
                 return;
             }

@@ -1,4 +1,4 @@
-//! Watching for list changes in the way that the server's era and transport have.
+//! What runs beside a connection: watching for what the server says by itself.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,32 +8,25 @@ use portcullis_mcp::json::Object;
 use portcullis_mcp::{Era, Method};
 
 use crate::UpstreamError;
-use crate::connection::Link;
 use crate::handshake::Agreement;
+use crate::link::{Link, Origin};
 use crate::outgoing::Call;
 use crate::peer::Peer;
-use crate::stdio::Registration;
 
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// What runs beside a connection until it ends.
-pub(crate) fn watch_lists(
+/// Watches until the connection ends: a modern server for list changes, a legacy one for
+/// everything that belongs to no exchange.
+pub(crate) fn watch(
     peer: &Arc<Peer>,
     link: &Arc<Link>,
     agreement: &Agreement,
 ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    let Some(filter) = filter(&agreement.capabilities) else {
-        return Box::pin(std::future::ready(()));
-    };
-    match (agreement.version.era(), link.as_ref()) {
-        (Era::Modern, _) => {
-            let call = Arc::clone(peer);
-            Box::pin(listen(call, Arc::clone(link), filter))
-        }
-        (Era::Legacy, Link::Http(link)) => Box::pin(link.follow()),
-        // Announcements come on the one channel by themselves.
-        (Era::Legacy, Link::Stdio(_)) => Box::pin(std::future::ready(())),
+    match (agreement.version.era(), filter(&agreement.capabilities)) {
+        (Era::Modern, Some(filter)) => Box::pin(listen(Arc::clone(peer), Arc::clone(link), filter)),
+        (Era::Modern, None) => Box::pin(std::future::ready(())),
+        (Era::Legacy, _) => link.follow(),
     }
 }
 
@@ -47,7 +40,7 @@ async fn listen(peer: Arc<Peer>, link: Arc<Link>, filter: String) {
         let mut missed = false;
         loop {
             let opened = Instant::now();
-            match link.send(&call, None, Registration::Internal).await {
+            match link.send(&call, None, Origin::Internal).await {
                 Ok(exchange) => {
                     if missed {
                         peer.changes.count_all();

@@ -10,9 +10,9 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::backoff::Backoff;
-use crate::connection::Link;
 use crate::handshake::shake_hands;
 use crate::http::{Endpoint, HttpLink};
+use crate::link::Link;
 use crate::peer::Peer;
 use crate::spec::EraChoice;
 use crate::stdio::{Command, StdioLink};
@@ -207,7 +207,11 @@ impl Inner {
     }
 
     async fn open_as(&self, choice: EraChoice) -> Result<Connection, UpstreamError> {
-        let peer = Arc::new(Peer::new(self.spec.name.clone(), self.spec.limits));
+        if !self.spec.client.are_objects() {
+            return Err(StartupFailure::Capabilities.into());
+        }
+        let (peer, replies) = Peer::new(&self.spec);
+        let peer = Arc::new(peer);
         let link = match &self.spec.transport {
             Transport::Stdio {
                 command,
@@ -222,13 +226,13 @@ impl Inner {
                     cwd: cwd.as_ref(),
                 },
                 Arc::clone(&peer),
+                replies,
             )?),
-            Transport::Http { url, headers } => Link::Http(HttpLink::new(Endpoint::new(
-                Arc::clone(&peer),
-                self.client.clone(),
-                url.clone(),
-                headers,
-            )?)),
+            Transport::Http { url, headers } => {
+                let client = self.client.clone();
+                let endpoint = Endpoint::new(Arc::clone(&peer), client, url.clone(), headers)?;
+                Link::Http(HttpLink::new(endpoint, replies))
+            }
         };
         let agreement = shake_hands(&peer, &link, choice).await?;
         Ok(Connection::new(

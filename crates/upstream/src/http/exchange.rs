@@ -12,12 +12,16 @@ use tokio::runtime::Handle;
 
 use super::events::Events;
 use super::post::{Endpoint, Reply, collect, error_body, reply};
-use crate::UpstreamError;
+use crate::exchange::is_answer;
 use crate::incoming::{self, Notice};
+use crate::link::Origin;
 use crate::outgoing::{Call, cancelled};
+use crate::parcel::Parcel;
 use crate::stdio::before;
+use crate::{UpstreamError, requests};
 
-/// How often a reply stream that the server closed early is taken up again.
+/// How often in a row a reply stream is taken up again that the server closed before it said
+/// anything.
 const MAX_RESUMES: u32 = 20;
 const DEFAULT_RETRY: Duration = Duration::from_secs(1);
 const MAX_RETRY: Duration = Duration::from_secs(30);
@@ -30,8 +34,9 @@ pub(crate) struct HttpExchange {
     id: u64,
     era: Era,
     method: Method,
+    origin: Origin,
     deadline: Option<Instant>,
-    ready: VecDeque<Message>,
+    ready: VecDeque<Parcel>,
     events: Option<Events<Incoming>>,
     /// Set when the stream ended before the answer: why, unless it can be taken up again.
     ended: Option<UpstreamError>,
@@ -53,12 +58,14 @@ impl HttpExchange {
         endpoint: &Arc<Endpoint>,
         call: &Call<'_>,
         deadline: Option<Instant>,
+        origin: Origin,
     ) -> Result<Self, UpstreamError> {
         let mut exchange = Self {
             endpoint: Arc::clone(endpoint),
             id: endpoint.peer.fresh_id(),
             era: call.era(),
             method: call.method,
+            origin,
             deadline,
             ready: VecDeque::new(),
             events: None,
@@ -85,16 +92,20 @@ impl HttpExchange {
         self.id
     }
 
+    pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+    }
+
     /// The next message; see [`crate::Exchange::next`].
-    pub(crate) async fn next(&mut self) -> Option<Result<Message, UpstreamError>> {
+    pub(crate) async fn next(&mut self) -> Option<Result<Parcel, UpstreamError>> {
         if self.done {
             return None;
         }
         let deadline = self.deadline;
         match before(deadline, self.advance()).await {
-            Some(Ok(message)) => {
-                self.done = !incoming::is_notification(&message);
-                Some(Ok(message))
+            Some(Ok(parcel)) => {
+                self.done = is_answer(parcel.message());
+                Some(Ok(parcel))
             }
             Some(Err(error)) => {
                 self.done = true;
@@ -129,7 +140,7 @@ impl HttpExchange {
             .filter(|message| message.kind() == Kind::Error && self.is_ours(message));
         match answer {
             Some(answer) if readable => {
-                self.ready.push_back(answer);
+                self.ready.push_back(answer.into());
                 Ok(())
             }
             _ => Err(self.endpoint.failure(status, incoming::error_code(body))),
@@ -151,10 +162,10 @@ impl HttpExchange {
         }
     }
 
-    async fn advance(&mut self) -> Result<Message, UpstreamError> {
+    async fn advance(&mut self) -> Result<Parcel, UpstreamError> {
         loop {
-            if let Some(message) = self.ready.pop_front() {
-                return Ok(message);
+            if let Some(parcel) = self.ready.pop_front() {
+                return Ok(parcel);
             }
             if let Some(ended) = self.ended.clone() {
                 self.resume(ended).await?;
@@ -171,6 +182,7 @@ impl HttpExchange {
                         self.resumption.last_event = event.id;
                     }
                     if !event.data.is_empty() {
+                        self.resumption.left = MAX_RESUMES;
                         self.accept(event.data.into_bytes())?;
                     }
                 }
@@ -214,41 +226,67 @@ impl HttpExchange {
         let messages = incoming::messages(text, &peer.limits, peer.sends_batches())
             .inspect_err(|_| peer.malformed("a reply is no valid message"))?;
         for message in messages {
-            if self.belongs(&message) {
-                self.ready.push_back(message);
-            }
+            let parcel = self.sort(message);
+            self.ready.extend(parcel);
         }
         Ok(())
     }
 
-    /// Whether the caller gets the message. What is meant for the connection is handled here.
-    fn belongs(&self, message: &Message) -> bool {
+    /// What the caller gets. What is meant for the connection, or for nobody, is handled here.
+    fn sort(&self, message: Message) -> Option<Parcel> {
         let peer = &self.endpoint.peer;
         match message.kind() {
             Kind::Response | Kind::Error => {
-                let ours = self.is_ours(message);
-                if !ours {
-                    peer.discards.stray_answers.add();
+                if self.is_ours(&message) {
+                    return Some(message.into());
                 }
-                ours
+                peer.discards.stray_answers.add();
+                None
             }
             Kind::Request => {
-                self.endpoint.answer(message);
-                false
+                let request = requests::take(peer, message)?;
+                if self.origin == Origin::Caller {
+                    return Some(request);
+                }
+                peer.loose.ask(request);
+                None
             }
+            Kind::Notification if self.hears(&message) => Some(message.into()),
             Kind::Notification => {
-                let (ours, used) = match incoming::notice(message) {
-                    Notice::Progress(token) => (token == self.id, false),
-                    Notice::Log => (true, false),
-                    Notice::ListChanged(method) => (false, peer.changes.count(method)),
-                    Notice::Acknowledged => (false, true),
-                    Notice::Cancelled(_) | Notice::Other => (false, false),
+                let used = match incoming::notice(&message) {
+                    // Counted when it was heard.
+                    Notice::ListChanged(_) => true,
+                    Notice::Acknowledged => true,
+                    Notice::Updated | Notice::ElicitationComplete if self.era == Era::Legacy => {
+                        peer.loose.announce(message)
+                    }
+                    _ => false,
                 };
-                if !ours && !used {
+                if !used {
                     peer.discards.notifications.add();
                 }
-                ours
+                None
             }
+        }
+    }
+
+    /// Whether the caller gets the notification. List changes are counted on the way.
+    fn hears(&self, notification: &Message) -> bool {
+        let is_legacy = self.era == Era::Legacy;
+        // The stream says enough; only what names another subscription is not ours.
+        let subscribed = self.origin == Origin::Subscription
+            && incoming::subscription(notification).is_none_or(|id| id == self.id);
+        match incoming::notice(notification) {
+            Notice::Progress(token) => token == self.id,
+            Notice::Log => true,
+            Notice::ListChanged(method) => {
+                self.endpoint.peer.changes.count(method);
+                subscribed
+            }
+            Notice::Acknowledged | Notice::Updated | Notice::Task => subscribed,
+            // The server gives up what it asked itself.
+            Notice::Cancelled(_) => is_legacy && self.origin == Origin::Caller,
+            Notice::ElicitationComplete | Notice::Other => false,
         }
     }
 
@@ -261,6 +299,7 @@ impl HttpExchange {
     fn cancel(&mut self) {
         let open = !std::mem::replace(&mut self.done, true);
         self.events = None;
+        self.ready.clear();
         // The protocol forbids cancelling `initialize`; an exchange can be dropped outside of a
         // runtime, where nothing can be sent.
         if !open || self.era == Era::Modern || self.method == Method::Initialize {

@@ -8,15 +8,15 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method as Verb, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response};
-use portcullis_mcp::{Era, Message, ProtocolVersion, headers::encode_value};
+use portcullis_mcp::headers::{PARAM_PREFIX, encode_value};
+use portcullis_mcp::{Era, ProtocolVersion};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::HttpClient;
 use crate::outgoing::Call;
 use crate::peer::Peer;
-use crate::{StartupFailure, UpstreamError, incoming};
+use crate::{StartupFailure, UpstreamError};
 
 const JSON: &str = "application/json";
 const EVENTS: &str = "text/event-stream";
@@ -29,8 +29,6 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// What is read of the body of an error.
 const MAX_ERROR_BODY: usize = 64 * 1024;
 const MAX_SESSION_ID: usize = 1024;
-/// Answers to requests of the server that may be under way at once.
-const MAX_REPLIES: usize = 4;
 /// How long a notification or an answer to the server may take.
 const TELL_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -42,7 +40,6 @@ pub(crate) struct Endpoint {
     url: Uri,
     configured: HeaderMap,
     session: OnceLock<HeaderValue>,
-    replies: Semaphore,
 }
 
 /// The body of a successful reply.
@@ -80,7 +77,6 @@ impl Endpoint {
             url,
             configured: map,
             session: OnceLock::new(),
-            replies: Semaphore::new(MAX_REPLIES),
         })
     }
 
@@ -109,12 +105,20 @@ impl Endpoint {
         call: &Call<'_>,
         id: u64,
     ) -> Result<Response<Incoming>, UpstreamError> {
-        let text = call.text(id)?;
+        let text = call.text(id, &self.peer.client.modern)?;
         let mut head = self.head(call.version);
         if call.era() == Era::Modern {
             head.insert(METHOD, value(call.method.as_str())?);
             if let Some(name) = call.name {
                 head.insert(NAME, value(&encode_value(name))?);
+            }
+            for (suffix, text) in call.headers {
+                let name = HeaderName::from_bytes([PARAM_PREFIX, suffix].concat().as_bytes());
+                let text = HeaderValue::from_str(text);
+                let (Ok(name), Ok(text)) = (name, text) else {
+                    return Err(UpstreamError::Header);
+                };
+                head.insert(name, text);
             }
         }
         self.client.send(self.post(head, text)?).await
@@ -135,32 +139,6 @@ impl Endpoint {
             }
             status => Err(UpstreamError::Http { status, code: None }),
         }
-    }
-
-    /// Answers a request of the server in the background. A flood of requests is not answered
-    /// faster than the server takes the answers.
-    pub(crate) fn answer(self: &Arc<Self>, request: &Message) {
-        if self.peer.is_modern() {
-            // The era has neither such requests nor a way to answer them.
-            self.peer.discards.requests.add();
-            return;
-        }
-        let Some((text, refused)) = incoming::answer(request) else {
-            return;
-        };
-        let endpoint = Arc::clone(self);
-        let busy = self.replies.available_permits() == 0;
-        if refused || busy {
-            self.peer.discards.requests.add();
-        }
-        if busy {
-            return;
-        }
-        tokio::spawn(async move {
-            if let Ok(_permit) = endpoint.replies.try_acquire() {
-                let _ = endpoint.tell(text).await;
-            }
-        });
     }
 
     /// A request without a body: GET opens the server's stream, DELETE ends the session.

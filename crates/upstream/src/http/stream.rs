@@ -5,16 +5,18 @@ use std::time::{Duration, Instant};
 
 use http::Method as Verb;
 use hyper::body::Incoming;
-use portcullis_mcp::Kind;
+use portcullis_mcp::{Kind, Message};
 
 use super::events::Events;
 use super::post::{Endpoint, Reply, reply};
 use crate::incoming::{self, Notice};
+use crate::peer::Peer;
+use crate::requests;
 
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// Reads list changes until the connection ends, and opens the stream again when it breaks.
+/// Reads what belongs to no exchange until the connection ends, and opens the stream again when it breaks.
 /// A refusal is final: 405 says that the server has no such stream.
 pub(crate) async fn follow(endpoint: Arc<Endpoint>) {
     let closed = endpoint.peer.lifeline.closed();
@@ -66,15 +68,34 @@ async fn read(endpoint: &Arc<Endpoint>, body: Incoming) {
             continue;
         };
         for message in messages {
-            match message.kind() {
-                Kind::Request => endpoint.answer(&message),
-                Kind::Response | Kind::Error => peer.discards.stray_answers.add(),
-                Kind::Notification => match incoming::notice(&message) {
-                    Notice::ListChanged(method) => {
-                        peer.changes.count(method);
-                    }
-                    _ => peer.discards.notifications.add(),
-                },
+            sort(peer, message);
+        }
+    }
+}
+
+/// Hands on what belongs to no exchange.
+fn sort(peer: &Arc<Peer>, message: Message) {
+    match message.kind() {
+        Kind::Request => {
+            if let Some(request) = requests::take(peer, message) {
+                peer.loose.ask(request);
+            }
+        }
+        Kind::Response | Kind::Error => peer.discards.stray_answers.add(),
+        Kind::Notification => {
+            let used = match incoming::notice(&message) {
+                Notice::ListChanged(method) => peer.changes.count(method),
+                Notice::Log | Notice::Updated | Notice::ElicitationComplete => {
+                    peer.loose.announce(message)
+                }
+                Notice::Cancelled(id) => {
+                    let id = id.to_owned();
+                    peer.loose.withdraw(&id, message)
+                }
+                Notice::Progress(_) | Notice::Acknowledged | Notice::Task | Notice::Other => false,
+            };
+            if !used {
+                peer.discards.notifications.add();
             }
         }
     }

@@ -19,29 +19,6 @@ fn only_plain_decimal_tokens_are_our_ids() {
 }
 
 #[test]
-fn only_ping_is_offered() {
-    let answered = |text: &str| answer(&parse(text)).unwrap();
-    let (pong, refused) = answered(r#"{"jsonrpc":"2.0","id":"p-1","method":"ping"}"#);
-    assert!(!refused);
-    let pong = parse(&pong);
-    assert_eq!((pong.id(), pong.result()), (Some("\"p-1\""), Some("{}")));
-    for method in [
-        "sampling/createMessage",
-        "elicitation/create",
-        "roots/list",
-        "x/y",
-    ] {
-        let (text, refused) = answered(&format!(
-            r#"{{"jsonrpc":"2.0","id":1.0,"method":"{method}","params":{{}}}}"#
-        ));
-        assert!(refused, "{method}");
-        let message = parse(&text);
-        assert_eq!(message.id(), Some("1.0"), "{method}");
-        assert_eq!(message.error().unwrap().code, -32601, "{method}");
-    }
-}
-
-#[test]
 fn notices_are_told_apart() {
     let check = |method: &str, params: &str, expected| {
         let text = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#);
@@ -67,7 +44,12 @@ fn notices_are_told_apart() {
     check(
         "notifications/cancelled",
         r#"{"requestId":3}"#,
-        Notice::Cancelled(3),
+        Notice::Cancelled("3"),
+    );
+    check(
+        "notifications/cancelled",
+        r#"{"requestId":"ask-1"}"#,
+        Notice::Cancelled("\"ask-1\""),
     );
     check(
         "notifications/tools/list_changed",
@@ -78,8 +60,32 @@ fn notices_are_told_apart() {
     check(
         "notifications/resources/updated",
         r#"{"uri":"a:b"}"#,
-        Notice::Other,
+        Notice::Updated,
     );
+    check("notifications/tasks", "{}", Notice::Task);
+    check(
+        "notifications/elicitation/complete",
+        "{}",
+        Notice::ElicitationComplete,
+    );
+}
+
+#[test]
+fn a_notification_names_its_subscription() {
+    let check = |id: &str, expected| {
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/tasks","params":{{"_meta":{{"io.modelcontextprotocol/subscriptionId":{id}}}}}}}"#
+        );
+        assert_eq!(subscription(&parse(&text)), expected, "{id}");
+    };
+    check("4", Some(4));
+    check("\"4\"", Some(4));
+    check("\"\\u0034\"", Some(4));
+    check("4.0", None);
+    check("\"x\"", None);
+    check("null", None);
+    let bare = parse(r#"{"jsonrpc":"2.0","method":"notifications/tasks"}"#);
+    assert_eq!(subscription(&bare), None);
 }
 
 #[test]

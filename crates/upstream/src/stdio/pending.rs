@@ -7,15 +7,8 @@ use portcullis_mcp::Message;
 
 use crate::UpstreamError;
 use crate::inbox::Inbox;
-
-/// Who waits for an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Registration {
-    /// A caller of the gateway.
-    Caller,
-    /// The connection itself: a probe, a handshake, a subscription.
-    Internal,
-}
+use crate::link::Origin;
+use crate::parcel::Parcel;
 
 /// Inboxes by request id, until the child is gone.
 #[derive(Debug, Default)]
@@ -23,7 +16,7 @@ pub(crate) struct Pending(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: HashMap<u64, (Registration, Arc<Inbox>)>,
+    waiting: HashMap<u64, (Origin, Arc<Inbox>)>,
     closed: Option<UpstreamError>,
 }
 
@@ -32,7 +25,7 @@ impl Pending {
     pub(crate) fn register(
         &self,
         id: u64,
-        registration: Registration,
+        origin: Origin,
         max_bytes: usize,
     ) -> Result<Arc<Inbox>, UpstreamError> {
         let mut state = self.lock();
@@ -40,7 +33,7 @@ impl Pending {
             return Err(cause.clone());
         }
         let inbox = Arc::new(Inbox::new(max_bytes));
-        state.waiting.insert(id, (registration, Arc::clone(&inbox)));
+        state.waiting.insert(id, (origin, Arc::clone(&inbox)));
         Ok(inbox)
     }
 
@@ -58,14 +51,35 @@ impl Pending {
         true
     }
 
-    /// Queues a notification for one exchange; `false` when it went nowhere.
-    pub(crate) fn notify(&self, id: u64, notification: Message) -> bool {
+    /// Queues a message for one exchange; `false` when it went nowhere.
+    pub(crate) fn push(&self, id: u64, parcel: impl Into<Parcel>) -> bool {
         let inbox = self
             .lock()
             .waiting
             .get(&id)
             .map(|(_, inbox)| Arc::clone(inbox));
-        inbox.is_some_and(|inbox| inbox.push(notification))
+        inbox.is_some_and(|inbox| inbox.push(parcel.into()))
+    }
+
+    /// Whether a caller's subscription is open under this id.
+    pub(crate) fn is_subscription(&self, id: u64) -> bool {
+        let state = self.lock();
+        state
+            .waiting
+            .get(&id)
+            .is_some_and(|(origin, _)| *origin == Origin::Subscription)
+    }
+
+    /// The server gives up its request with this raw id; `false` when no exchange has it.
+    pub(crate) fn withdraw(&self, request_id: &str, notification: &Message) -> bool {
+        let inboxes: Vec<_> = {
+            let state = self.lock();
+            let callers = state.waiting.values();
+            callers.map(|(_, inbox)| Arc::clone(inbox)).collect()
+        };
+        inboxes
+            .iter()
+            .any(|inbox| inbox.withdraw(request_id, notification))
     }
 
     /// The one exchange of a caller, when there is exactly one. Messages without any
@@ -76,7 +90,7 @@ impl Pending {
         let mut callers = state
             .waiting
             .iter()
-            .filter(|(_, (registration, _))| *registration == Registration::Caller)
+            .filter(|(_, (origin, _))| *origin == Origin::Caller)
             .map(|(id, _)| *id);
         let only = callers.next()?;
         callers.next().is_none().then_some(only)

@@ -6,13 +6,14 @@ use portcullis_mcp::framing::{FrameError, LineDecoder};
 use portcullis_mcp::{Kind, Message};
 use tokio::io::AsyncReadExt;
 use tokio::process::ChildStdout;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use super::child::Stop;
 use super::pending::Pending;
 use crate::UpstreamError;
 use crate::incoming::{self, Notice};
 use crate::peer::Peer;
+use crate::requests;
 
 const CHUNK: usize = 16 * 1024;
 /// So many useless lines in a row and the child is not an MCP server.
@@ -23,16 +24,11 @@ pub(crate) async fn read_lines(
     mut stdout: ChildStdout,
     peer: Arc<Peer>,
     pending: Arc<Pending>,
-    replies: mpsc::WeakSender<String>,
     stop: watch::Sender<Stop>,
 ) {
     let mut decoder = LineDecoder::new(peer.limits.max_bytes);
     let mut chunk = vec![0; CHUNK];
-    let mut dispatch = Dispatch {
-        peer,
-        pending,
-        replies,
-    };
+    let mut dispatch = Dispatch { peer, pending };
     let mut garbage = 0;
     loop {
         let count = match stdout.read(&mut chunk).await {
@@ -60,7 +56,6 @@ pub(crate) async fn read_lines(
 struct Dispatch {
     peer: Arc<Peer>,
     pending: Arc<Pending>,
-    replies: mpsc::WeakSender<String>,
 }
 
 impl Dispatch {
@@ -108,49 +103,77 @@ impl Dispatch {
                     self.peer.discards.stray_answers.add();
                 }
             }
-            Kind::Request => self.request(&message),
+            Kind::Request => self.request(message),
             Kind::Notification => self.notification(message),
         }
     }
 
-    /// The modern era forbids requests of the server and responses of the client
-    /// (2026-07-28, basic/transports/stdio), so there is no answer.
-    fn request(&self, request: &Message) {
-        if self.peer.is_modern() {
-            self.peer.discards.requests.add();
-            return;
-        }
-        let Some((text, refused)) = incoming::answer(request) else {
+    /// A request has nothing that names an exchange. It belongs to the only caller there is, and
+    /// to nobody in particular when there are several.
+    fn request(&self, request: Message) {
+        let Some(request) = requests::take(&self.peer, request) else {
             return;
         };
-        // A server that floods requests and does not read the answers gets no more of them.
-        let queued = self
-            .replies
-            .upgrade()
-            .is_some_and(|replies| replies.try_send(text).is_ok());
-        if refused || !queued {
-            self.peer.discards.requests.add();
+        match self.pending.only_caller() {
+            Some(id) => {
+                self.pending.push(id, request);
+            }
+            None => self.peer.loose.ask(request),
         }
     }
 
     fn notification(&self, notification: Message) {
-        let delivered = match incoming::notice(&notification) {
-            Notice::Progress(token) => self.pending.notify(token, notification),
-            Notice::Log => self
-                .pending
-                .only_caller()
-                .is_some_and(|id| self.pending.notify(id, notification)),
-            Notice::ListChanged(method) => self.peer.changes.count(method),
-            // In the modern era the id is that of our subscription, in the legacy era that of a
-            // request which the server made itself.
-            Notice::Cancelled(id) if self.peer.is_modern() => {
-                self.pending.finish(id, Err(UpstreamError::Unanswered))
-            }
-            Notice::Acknowledged => true,
-            Notice::Cancelled(_) | Notice::Other => false,
+        let delivered = if self.peer.is_modern() {
+            self.modern(notification)
+        } else {
+            self.legacy(notification)
         };
         if !delivered {
             self.peer.discards.notifications.add();
+        }
+    }
+
+    fn modern(&self, notification: Message) -> bool {
+        let subscription =
+            incoming::subscription(&notification).filter(|id| self.pending.is_subscription(*id));
+        match incoming::notice(&notification) {
+            Notice::Progress(token) => self.pending.push(token, notification),
+            Notice::Log => self
+                .pending
+                .only_caller()
+                .is_some_and(|id| self.pending.push(id, notification)),
+            Notice::ListChanged(method) => {
+                let counted = self.peer.changes.count(method);
+                subscription.is_some_and(|id| self.pending.push(id, notification)) || counted
+            }
+            Notice::Updated | Notice::Task => {
+                subscription.is_some_and(|id| self.pending.push(id, notification))
+            }
+            // The acknowledgement of the connection's own subscription needs no reader.
+            Notice::Acknowledged => {
+                subscription.is_none_or(|id| self.pending.push(id, notification))
+            }
+            Notice::Cancelled(id) => incoming::own_id(id)
+                .is_some_and(|id| self.pending.finish(id, Err(UpstreamError::Unanswered))),
+            Notice::ElicitationComplete | Notice::Other => false,
+        }
+    }
+
+    fn legacy(&self, notification: Message) -> bool {
+        match incoming::notice(&notification) {
+            Notice::Progress(token) => self.pending.push(token, notification),
+            Notice::Log => match self.pending.only_caller() {
+                Some(id) => self.pending.push(id, notification),
+                None => self.peer.loose.announce(notification),
+            },
+            Notice::ListChanged(method) => self.peer.changes.count(method),
+            Notice::Updated | Notice::ElicitationComplete => self.peer.loose.announce(notification),
+            Notice::Cancelled(id) => {
+                let id = id.to_owned();
+                self.pending.withdraw(&id, &notification)
+                    || self.peer.loose.withdraw(&id, notification)
+            }
+            Notice::Acknowledged | Notice::Task | Notice::Other => false,
         }
     }
 }

@@ -17,6 +17,7 @@ async fn a_request_arrives_as_it_was_judged() {
             method: Method::ToolsCall,
             params,
             name: None,
+            headers: &[],
             progress: false,
             log_level: None,
         })

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use portcullis_mcp::json::Limits;
 use portcullis_mcp::{Message, Method};
 use portcullis_upstream::{
-    Connection, EraChoice, Exchange, HttpClient, Request, Spec, Transport, Upstream, UpstreamError,
+    ClientCapabilities, Connection, EraChoice, Exchange, HttpClient, Request, Spec, Transport,
+    Upstream, UpstreamError,
 };
 use secrecy::SecretString;
 use serde_json::Value;
@@ -50,6 +51,7 @@ pub(crate) fn spec(transport: Transport) -> Spec {
         startup_timeout: Duration::from_secs(30),
         request_timeout: Duration::from_secs(20),
         limits: Limits::default(),
+        client: ClientCapabilities::default(),
     }
 }
 
@@ -86,6 +88,7 @@ pub(crate) async fn begin(
             method: Method::ToolsCall,
             params: &params,
             name: Some(name),
+            headers: &[],
             progress: true,
             log_level: None,
         })
