@@ -97,6 +97,7 @@ pub(crate) async fn set_level(
             method: Method::LoggingSetLevel,
             params: &params,
             name: None,
+            headers: &[],
             progress: false,
             log_level: None,
         };

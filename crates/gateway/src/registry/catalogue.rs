@@ -275,6 +275,7 @@ impl Source<'_> {
             method: kind.method(),
             params,
             name: None,
+            headers: &[],
             progress: false,
             log_level: None,
         };
