@@ -1,8 +1,6 @@
 //! `completion/complete`: names for the argument of a prompt, ids for the one of a template.
 
-use rmcp::model::{
-    CompleteRequestParams, CompleteResult, CompletionInfo, ErrorData, Reference,
-};
+use rmcp::model::{CompleteRequestParams, CompleteResult, CompletionInfo, ErrorData, Reference};
 
 use crate::prompts::WITH_ARGUMENTS;
 use crate::resources::TEMPLATE;
@@ -23,7 +21,7 @@ pub(crate) fn complete(request: &CompleteRequestParams) -> Result<CompleteResult
         .filter(|candidate| candidate.to_lowercase().starts_with(&typed))
         .map(|&candidate| candidate.to_owned())
         .collect();
-    let completion = CompletionInfo::new(values)
-        .map_err(|error| ErrorData::internal_error(error, None))?;
+    let completion =
+        CompletionInfo::new(values).map_err(|error| ErrorData::internal_error(error, None))?;
     Ok(CompleteResult::new(completion))
 }

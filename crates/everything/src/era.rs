@@ -59,8 +59,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// -32000 is what the SDKs of that time sent: a code without a meaning in the protocol, from
 /// which a client cannot tell that the server is of another era. That is the point.
 fn bad_request(message: &str) -> Response<Full<Bytes>> {
-    let body =
-        json!({"jsonrpc": "2.0", "error": {"code": -32000, "message": message}, "id": null});
+    let body = json!({"jsonrpc": "2.0", "error": {"code": -32000, "message": message}, "id": null});
     let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
     *response.status_mut() = StatusCode::BAD_REQUEST;
     response.headers_mut().insert(

@@ -4,12 +4,12 @@
 //! results and calls again (2026-07-28, basic/patterns/mrtr), a legacy one gets requests in the
 //! middle of its call (2025-11-25, client/elicitation, client/sampling, client/roots).
 
+use rmcp::RoleServer;
 use rmcp::model::{
     ClientCapabilities, ErrorData, InputRequest, InputRequests, InputRequiredResult,
     InputResponses, ProtocolVersion, RequestStateCodec, ServerRequest,
 };
 use rmcp::service::{Peer, RequestContext};
-use rmcp::RoleServer;
 use serde_json::{Value, json};
 
 /// The rounds of questions that come before an answer.
@@ -134,10 +134,7 @@ pub(crate) fn form(
     properties: &Value,
     required: &[&str],
 ) -> Result<InputRequest, ErrorData> {
-    let mut schema = json!({"type": "object", "properties": properties});
-    if !required.is_empty() {
-        schema["required"] = json!(required);
-    }
+    let schema = json!({"type": "object", "properties": properties, "required": required});
     request(json!({
         "method": "elicitation/create",
         "params": {"mode": "form", "message": message, "requestedSchema": schema},

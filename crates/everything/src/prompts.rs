@@ -115,5 +115,8 @@ fn user(text: &str) -> PromptMessage {
 }
 
 fn text<'a>(arguments: &'a JsonObject, name: &str) -> &'a str {
-    arguments.get(name).and_then(Value::as_str).unwrap_or_default()
+    arguments
+        .get(name)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }

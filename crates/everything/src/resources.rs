@@ -49,8 +49,9 @@ pub(crate) fn read(uri: &str) -> Result<ReadResourceResult, ErrorData> {
         TEXT => ResourceContents::text("This is the content of the static text resource.", uri)
             .with_mime_type("text/plain"),
         BINARY => ResourceContents::blob(samples::IMAGE, uri).with_mime_type("image/png"),
-        WATCHED => ResourceContents::text("Watched resource content", uri)
-            .with_mime_type("text/plain"),
+        WATCHED => {
+            ResourceContents::text("Watched resource content", uri).with_mime_type("text/plain")
+        }
         _ => template(uri)?,
     };
     Ok(ReadResourceResult::new(vec![contents])

@@ -29,7 +29,6 @@ pub(crate) const TTL_MS: u64 = 60_000;
 const STATE_KEY: &[u8] = b"a key for tests, and for nothing that anybody relies on";
 
 /// What all sessions and requests have in common.
-#[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) listeners: Listeners,
     pub(crate) seal: RequestStateCodec,
@@ -47,7 +46,6 @@ impl Default for Shared {
 }
 
 /// One legacy session, or one modern request.
-#[derive(Debug)]
 pub(crate) struct Everything {
     eras: Eras,
     pub(crate) shared: Arc<Shared>,
@@ -97,6 +95,7 @@ impl ServerHandler for Everything {
     fn get_info(&self) -> ServerConfig {
         let mut capabilities = ServerCapabilities::builder()
             .enable_completions()
+            .enable_logging()
             .enable_prompts()
             .enable_prompts_list_changed()
             .enable_resources()
@@ -105,9 +104,11 @@ impl ServerHandler for Everything {
             .enable_tools()
             .enable_tool_list_changed()
             .build();
-        capabilities.logging = Some(serde_json::Map::new());
         if self.eras != Eras::Legacy {
-            capabilities.extensions = ServerCapabilities::builder().enable_tasks().build().extensions;
+            capabilities.extensions = ServerCapabilities::builder()
+                .enable_tasks()
+                .build()
+                .extensions;
         }
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new(

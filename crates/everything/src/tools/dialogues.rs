@@ -34,9 +34,7 @@ pub(super) const TOOLS: &[Entry] = &[
         "Asks the client's model",
         || one_text("prompt"),
         script(
-            |arguments, _| {
-                once([("sampling", input::sampling(text(arguments, "prompt"))?)])
-            },
+            |arguments, _| once([("sampling", input::sampling(text(arguments, "prompt"))?)]),
             |answers| format!("LLM response: {}", sampled(answers, "sampling")),
         ),
     ),
@@ -218,15 +216,25 @@ fn question(message: &str, name: &str) -> Result<rmcp::model::InputRequest, Erro
 }
 
 fn confirmation(_: &JsonObject, _: &ClientCapabilities) -> Result<Dialogue, ErrorData> {
-    let form = input::form("Please confirm", &json!({"ok": {"type": "boolean"}}), &["ok"])?;
+    let form = input::form(
+        "Please confirm",
+        &json!({"ok": {"type": "boolean"}}),
+        &["ok"],
+    )?;
     let round = InputRequests::from([("confirm".to_owned(), form)]);
     Ok(Dialogue::stateful(vec![round]))
 }
 
 fn three_questions() -> Result<InputRequests, ErrorData> {
     Ok(InputRequests::from([
-        ("user_name".to_owned(), question("What is your name?", "name")?),
-        ("greeting".to_owned(), input::sampling("Generate a greeting")?),
+        (
+            "user_name".to_owned(),
+            question("What is your name?", "name")?,
+        ),
+        (
+            "greeting".to_owned(),
+            input::sampling("Generate a greeting")?,
+        ),
         ("client_roots".to_owned(), input::roots()?),
     ]))
 }
@@ -254,9 +262,7 @@ fn with_defaults() -> Value {
 /// SEP-1330: choices with and without titles, one or many, and the older `enumNames`.
 fn with_choices() -> Value {
     let titled = |first: u8| {
-        let option = |number: u8, title: &str| {
-            json!({"const": format!("value{}", first + number), "title": title})
-        };
+        let option = |number: u8, title: &str| json!({"const": format!("value{}", first + number), "title": title});
         json!([option(0, "First"), option(1, "Second"), option(2, "Third")])
     };
     let plain = json!(["option1", "option2", "option3"]);
@@ -274,7 +280,10 @@ fn with_choices() -> Value {
 }
 
 fn text<'a>(arguments: &'a JsonObject, name: &str) -> &'a str {
-    arguments.get(name).and_then(Value::as_str).unwrap_or_default()
+    arguments
+        .get(name)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 /// The text of a sampled message, whose content is a block or a list of blocks.

@@ -49,7 +49,12 @@ pub(super) const TOOLS: &[Entry] = &[
         || properties(&json!({"seconds": {"type": "number"}, "label": {"type": "string"}})),
         Run::Work(Job::Compute),
     ),
-    Entry::new("failing_job", "Fails after a second", nothing, Run::Work(Job::Fail)),
+    Entry::new(
+        "failing_job",
+        "Fails after a second",
+        nothing,
+        Run::Work(Job::Fail),
+    ),
     Entry::new(
         "protocol_error_job",
         "Ends with an error of the protocol",
@@ -104,18 +109,21 @@ impl Job {
             _ => {}
         }
         let options = TaskOptions::default().with_poll_interval_ms(200);
-        let task = server.shared.tasks.spawn(options, move |task| -> TaskFuture {
-            Box::pin(async move {
-                match self {
-                    Self::Confirm => confirm(&task, &arguments).await,
-                    Self::AskTwice => ask_twice(&task).await,
-                    _ => tokio::select! {
-                        () = task.cancelled() => Err(TaskExit::Cancelled),
-                        result = self.work(&arguments) => Ok(result?),
-                    },
-                }
-            })
-        });
+        let task = server
+            .shared
+            .tasks
+            .spawn(options, move |task| -> TaskFuture {
+                Box::pin(async move {
+                    match self {
+                        Self::Confirm => confirm(&task, &arguments).await,
+                        Self::AskTwice => ask_twice(&task).await,
+                        _ => tokio::select! {
+                            () = task.cancelled() => Err(TaskExit::Cancelled),
+                            result = self.work(&arguments) => Ok(result?),
+                        },
+                    }
+                })
+            });
         Ok(CreateTaskResult::new(task).into())
     }
 
@@ -178,7 +186,11 @@ async fn ask_twice(task: &TaskContext) -> Result<CallToolResult, TaskExit> {
         let value = answer.pointer("/content/value");
         value.and_then(Value::as_str).unwrap_or_default().to_owned()
     };
-    Ok(text_result(format!("{}, {}", value(&first), value(&second))))
+    Ok(text_result(format!(
+        "{}, {}",
+        value(&first),
+        value(&second)
+    )))
 }
 
 async fn ask_first(
