@@ -6,6 +6,7 @@
 
 pub mod conceal;
 pub mod host;
+pub mod hostile;
 pub mod servers;
 pub mod story;
 

@@ -10,12 +10,14 @@ pub mod harvester;
 mod loopback;
 pub mod papers;
 pub mod quotes;
-mod raw;
+pub(crate) mod raw;
 pub mod report;
 
 use std::path::PathBuf;
 
 use rmcp::ServiceExt;
+
+use crate::hostile::{self, Offer};
 
 /// A lab server that speaks MCP on standard input and output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -31,16 +33,19 @@ pub enum ServerKind {
     Quotes,
     /// Records every request that reaches it.
     Canary,
+    /// Does whatever a peer must survive.
+    Hostile,
 }
 
 impl ServerKind {
     /// All kinds, in the order of the documentation.
-    pub const ALL: [ServerKind; 5] = [
+    pub const ALL: [ServerKind; 6] = [
         Self::Papers,
         Self::Calendar,
         Self::Report,
         Self::Quotes,
         Self::Canary,
+        Self::Hostile,
     ];
 
     /// The kind of that name.
@@ -58,6 +63,7 @@ impl ServerKind {
             Self::Report => "report",
             Self::Quotes => "quotes",
             Self::Canary => "canary",
+            Self::Hostile => "hostile",
         }
     }
 }
@@ -86,11 +92,12 @@ pub enum LabError {
 ///
 /// | Variable | Server | Meaning |
 /// |---|---|---|
-/// | `LAB_MODE` | quotes, papers | how it misbehaves; see [`quotes::Mode`] and [`papers::Mode`] |
+/// | `LAB_MODE` | quotes, papers, hostile | how it misbehaves; see [`quotes::Mode`], [`papers::Mode`] and [`Offer`] |
 /// | `LAB_STATE` | quotes, canary | file that remembers (or announces) a changed definition across processes |
 /// | `LAB_REPORTS` | report | folder of the written reports; without it they live in memory |
 /// | `LAB_OUTBOX` | report | file to which sent messages are appended, one JSON object a line |
 /// | `LAB_RECORD` | canary | file to which every received line is appended |
+/// | `LAB_LISTEN` | hostile | address to serve HTTP on, instead of standard input and output |
 ///
 /// # Errors
 /// When the environment names an unknown mode, or when a stream or the sample fails.
@@ -112,6 +119,10 @@ pub async fn serve(kind: ServerKind) -> Result<(), LabError> {
         }
         ServerKind::Canary => {
             Ok(raw::on_stdio(canary::Canary::new(path("LAB_RECORD"), path("LAB_STATE"))).await?)
+        }
+        ServerKind::Hostile => {
+            let offer = Offer::parse(&mode).ok_or(LabError::UnknownMode)?;
+            hostile::serve(offer, setting("LAB_LISTEN")).await
         }
     }
 }
