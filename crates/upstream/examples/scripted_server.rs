@@ -22,6 +22,12 @@ struct Server {
     cancelled: Vec<Value>,
     methods: Vec<String>,
     late_probe: Option<Value>,
+    /// What the client declared in `initialize`.
+    declared: Value,
+    /// Answers of the client to requests of ours.
+    answers: Vec<Value>,
+    /// The last subscription.
+    subscription: Value,
 }
 
 fn main() {
@@ -56,6 +62,9 @@ fn main() {
         cancelled: Vec::new(),
         methods: Vec::new(),
         late_probe: None,
+        declared: Value::Null,
+        answers: Vec::new(),
+        subscription: Value::Null,
     };
     while let Some(message) = receive() {
         server.handle(&message);
@@ -111,13 +120,17 @@ impl Server {
         self.methods.push(method.clone());
         match method.as_str() {
             "server/discover" => self.discover(id),
-            "initialize" => self.initialize(id),
+            "initialize" => {
+                self.declared = message["params"]["capabilities"].clone();
+                self.initialize(id);
+            }
             "notifications/cancelled" => {
                 self.cancelled.push(message["params"]["requestId"].clone())
             }
             "tools/call" => self.call(id, &message["params"]),
             "subscriptions/listen" => self.listen(id, &message["params"]),
             "ping" => respond(id, json!({})),
+            "" => self.answers.push(message.clone()),
             _ if id.is_null() => {}
             _ => refuse(id, -32601, Value::Null),
         }
@@ -173,7 +186,8 @@ impl Server {
         );
     }
 
-    fn listen(&self, id: &Value, params: &Value) {
+    fn listen(&mut self, id: &Value, params: &Value) {
+        self.subscription = id.clone();
         let meta = json!({"io.modelcontextprotocol/subscriptionId": id});
         send(
             &json!({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged",
@@ -279,6 +293,28 @@ impl Server {
                     await_answer("ask-1")
                 };
                 respond(id, json!({"answer": answer}));
+            }
+            "declared" => respond(id, json!({"declared": self.declared})),
+            "answers" => respond(id, json!({"answers": self.answers})),
+            "post" => {
+                for text in arguments["lines"].as_array().unwrap() {
+                    let text = text.as_str().unwrap();
+                    print(&format!(
+                        "{}\n",
+                        text.replace("SUBSCRIPTION", &self.subscription.to_string())
+                    ));
+                }
+                if arguments["hang"] != json!(true) {
+                    respond(id, json!({}));
+                }
+            }
+            "ask-many" => {
+                for number in 0..arguments["count"].as_u64().unwrap() {
+                    send(
+                        &json!({"jsonrpc": "2.0", "id": format!("q-{number}"), "method": "roots/list"}),
+                    );
+                }
+                respond(id, json!({}));
             }
             "cancel" => {
                 send(

@@ -152,6 +152,11 @@ impl Connection {
         self.peer.loose.join(&self.peer)
     }
 
+    /// When a request that is made now must be answered.
+    pub fn deadline(&self) -> Instant {
+        Instant::now() + self.request_timeout
+    }
+
     /// Sends a notification. `params` is a checked JSON object.
     ///
     /// # Errors

@@ -12,8 +12,12 @@
 mod endpoint;
 mod http_exchange;
 mod http_handshake;
+mod http_requests;
+mod http_subscriptions;
 mod process;
 mod stdio_exchange;
 mod stdio_handshake;
+mod stdio_requests;
+mod stdio_subscriptions;
 mod supervision;
 mod support;

@@ -66,6 +66,12 @@ pub(crate) fn with_env(mut spec: Spec, variables: &[(&str, &str)]) -> Spec {
     spec
 }
 
+/// Declares these capabilities to legacy servers.
+pub(crate) fn declaring(mut spec: Spec, capabilities: Value) -> Spec {
+    spec.client.legacy = capabilities.to_string();
+    spec
+}
+
 pub(crate) fn upstream(spec: Spec) -> Upstream {
     Upstream::new(spec, HttpClient::new().unwrap())
 }
@@ -110,6 +116,14 @@ pub(crate) fn result(message: &Message) -> Value {
         .result()
         .unwrap_or_else(|| panic!("not a result: {}", message.as_str()));
     serde_json::from_str(result).unwrap()
+}
+
+/// The next message, which must come before long.
+pub(crate) async fn soon<T>(next: impl Future<Output = Option<T>>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), next)
+        .await
+        .expect("a message in time")
+        .expect("a message")
 }
 
 /// Waits until the condition holds; level-triggered, with a limit for a busy machine.

@@ -18,10 +18,7 @@ fn endpoint(
     url: &'static str,
     headers: &[(&'static str, &str)],
 ) -> Result<Endpoint, UpstreamError> {
-    let peer = Arc::new(Peer::new(
-        "server".into(),
-        portcullis_mcp::json::Limits::default(),
-    ));
+    let (peer, _replies) = crate::fixture::peer("{}");
     let headers: Vec<_> = headers
         .iter()
         .map(|(name, value)| (HeaderName::from_static(name), SecretString::from(*value)))
