@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use portcullis_mcp::version::ProtocolVersion;
 use secrecy::SecretString;
+
+use crate::session::Agreed;
 
 /// One message at the door: where it came in, what it claims, and the credential it shows.
 ///
@@ -44,7 +45,7 @@ pub struct Facts {
     /// Protocol headers, for HTTP.
     pub headers: Headers,
     /// What `initialize` agreed on earlier on this very connection, for stdio.
-    pub connection: Option<ProtocolVersion>,
+    pub connection: Option<Agreed>,
 }
 
 /// Downstream transports.
@@ -86,6 +87,8 @@ pub struct Headers {
     pub name: Option<String>,
     /// `Mcp-Session-Id`.
     pub session: Option<String>,
+    /// `Mcp-Param-*`: what follows the prefix, in lower case, and the value.
+    pub params: Vec<(String, String)>,
     /// A header above that came more than once or is not visible ASCII.
     pub ill_formed: Option<&'static str>,
 }

@@ -18,6 +18,7 @@ use crate::arrival::Facts;
 use crate::authn::{Principal, kind_name};
 use crate::clock;
 use crate::digest::sha256;
+use crate::profile::Routed;
 use crate::refusal::{Origin, Reason, Refusal};
 
 use writer::NotTaken;
@@ -28,6 +29,8 @@ pub(crate) use writer::Trail;
 pub(crate) enum Outcome {
     /// The caller went away, or cancelled.
     Cancelled,
+    /// The host is asked for input first; the answer comes with another call.
+    InputRequired,
     /// Answered.
     Ok,
     /// Refused by the gateway.
@@ -44,6 +47,7 @@ impl Outcome {
     fn as_str(self) -> &'static str {
         match self {
             Self::Cancelled => "cancelled",
+            Self::InputRequired => "input-required",
             Self::Ok => "ok",
             Self::Refused => "refused",
             Self::RpcError => "rpc-error",
@@ -102,6 +106,23 @@ impl Entry {
             findings: Vec::new(),
             finished: false,
         }
+    }
+
+    /// Opens the entry of a message that a server started, on its way to the host of `routed`.
+    pub(crate) fn of_server(trail: &Trail, routed: &Routed, method: &str) -> Self {
+        let mut entry = Self::begin(trail.clone(), routed.facts());
+        entry.principal(routed.principal());
+        entry.describe(|opened| {
+            "server".clone_into(&mut opened.direction);
+            method.clone_into(&mut opened.method);
+            opened.profile = Some(routed.profile().name.clone());
+        });
+        entry
+    }
+
+    /// Where it is written.
+    pub(crate) fn trail(&self) -> &Trail {
+        &self.trail
     }
 
     /// The id a person can look up.

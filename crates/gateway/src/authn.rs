@@ -17,6 +17,7 @@ use crate::refusal::{Reason, Refusal};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     id: String,
+    key: Arc<str>,
     kind: PrincipalKind,
     groups: Vec<String>,
     roles: Vec<String>,
@@ -51,9 +52,11 @@ impl Principal {
 
     /// Whoever runs a command of `portcullis` itself. No message can come from it.
     pub(crate) fn operator() -> Self {
+        let (id, kind) = ("portcullis".to_owned(), PrincipalKind::Workload);
         Self {
-            id: "portcullis".to_owned(),
-            kind: PrincipalKind::Workload,
+            key: key(kind, &id),
+            id,
+            kind,
             groups: Vec::new(),
             roles: Vec::new(),
             authentication: "operator",
@@ -61,9 +64,13 @@ impl Principal {
     }
 
     /// A key that no two principals share.
-    pub(crate) fn key(&self) -> String {
-        format!("{}:{}", kind_name(self.kind), self.id)
+    pub(crate) fn key(&self) -> &Arc<str> {
+        &self.key
     }
+}
+
+fn key(kind: PrincipalKind, id: &str) -> Arc<str> {
+    format!("{}:{id}", kind_name(kind)).into()
 }
 
 /// The written form of a principal's kind.
@@ -107,19 +114,21 @@ impl Authenticator {
         let keys = authn
             .keys
             .iter()
-            .map(|key| {
+            .map(|entry| {
+                let kind = match entry.kind {
+                    config::PrincipalKind::User => PrincipalKind::User,
+                    config::PrincipalKind::Agent => PrincipalKind::Agent,
+                    config::PrincipalKind::Workload => PrincipalKind::Workload,
+                };
                 let principal = Principal {
-                    id: key.name.clone(),
-                    kind: match key.kind {
-                        config::PrincipalKind::User => PrincipalKind::User,
-                        config::PrincipalKind::Agent => PrincipalKind::Agent,
-                        config::PrincipalKind::Workload => PrincipalKind::Workload,
-                    },
-                    groups: key.groups.clone(),
-                    roles: key.roles.clone(),
+                    id: entry.name.clone(),
+                    key: key(kind, &entry.name),
+                    kind,
+                    groups: entry.groups.clone(),
+                    roles: entry.roles.clone(),
                     authentication: "api-key",
                 };
-                (key.hash, Arc::new(principal))
+                (entry.hash, Arc::new(principal))
             })
             .collect();
         let local = authn.loopback.as_deref();
@@ -171,6 +180,7 @@ impl Authenticator {
 fn user(name: &str, authentication: &'static str) -> Principal {
     Principal {
         id: name.to_owned(),
+        key: key(PrincipalKind::User, name),
         kind: PrincipalKind::User,
         groups: Vec::new(),
         roles: Vec::new(),

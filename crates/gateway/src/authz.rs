@@ -11,7 +11,7 @@ use crate::era;
 use crate::profile::Routed;
 use crate::protocol::{Admitted, Protocol};
 use crate::refusal::{Reason, Refusal, Subject};
-use crate::registry::{Call, policy_target};
+use crate::registry::Call;
 
 /// The policies of one configuration.
 #[derive(Debug)]
@@ -86,8 +86,7 @@ impl Authz {
 
     /// Whether the caller may make this call.
     pub(crate) fn authorize(&self, call: Call) -> Result<Permitted<Call>, Denied> {
-        let definition = call.definition();
-        let target = policy_target(definition.kind, &definition.server, &call.target().name);
+        let target = call.policy_target();
         let asked = (call.admitted().routed(), call.admitted().protocol());
         let decision = match target {
             Some(target) => self.decide(asked.0, asked.1, call.target().action, target),

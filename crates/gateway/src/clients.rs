@@ -83,7 +83,7 @@ impl Clients {
         key: &SessionKey,
         principal: &Principal,
     ) -> Result<Arc<Client>, Refusal> {
-        let owner = principal.key();
+        let owner = principal.key().to_string();
         let mut known = self.lock();
         if let Some(client) = known.get(key) {
             if client.principal != owner {
@@ -105,7 +105,7 @@ impl Clients {
     pub(crate) fn find(&self, key: &SessionKey, principal: &Principal) -> Option<Arc<Client>> {
         let known = self.lock();
         let client = known.get(key)?;
-        (client.principal == principal.key()).then(|| Arc::clone(client))
+        (*client.principal == **principal.key()).then(|| Arc::clone(client))
     }
 
     /// Forgets a session that is over. Whoever waits for an answer of its host gets none.

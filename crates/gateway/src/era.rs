@@ -3,6 +3,7 @@
 use portcullis_mcp::error::WireError;
 use portcullis_mcp::json::{Object, Span, Splice};
 use portcullis_mcp::method::Method;
+use portcullis_mcp::result::{ResultType, result_type};
 use portcullis_mcp::version::Era;
 
 /// The written form of an era.
@@ -26,11 +27,9 @@ fn is_cacheable(method: Method) -> bool {
     )
 }
 
-/// Whether a result asks the client for input instead of answering (2026-07-28, multi round trip).
-pub(crate) fn asks_for_input(result: &Object<'_>) -> Result<bool, WireError> {
-    Ok(result
-        .string("resultType")?
-        .is_some_and(|kind| kind != "complete"))
+/// Whether a result is the answer.
+fn is_complete(result: &Object<'_>) -> bool {
+    result_type(result) == Ok(ResultType::Complete)
 }
 
 /// Gives a result the members that the client's era wants, and takes away the others.
@@ -52,7 +51,8 @@ pub(crate) fn fit<'a>(
             if result.get("resultType").is_none() {
                 splice.set_member(whole, "resultType", "\"complete\"")?;
             }
-            if is_cacheable(method) {
+            // Only an answer can be cached, not a question (2026-07-28, caching).
+            if is_cacheable(method) && is_complete(result) {
                 if result.get("ttlMs").is_none() {
                     splice.set_member(whole, "ttlMs", "0")?;
                 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use portcullis_mcp::capabilities::ClientCapabilities;
 use portcullis_mcp::result::ListKind;
 use portcullis_mcp::version::ProtocolVersion;
 use portcullis_store::{
@@ -19,9 +20,12 @@ use crate::clock;
 use crate::load::Loaded;
 use crate::refusal::Refusal;
 use crate::registry::{Freshness, Registry, Standing};
+use crate::seal::SealError;
 use crate::servers::{Leases, Servers};
-use crate::session::{SessionError, Sessions};
+use crate::session::Sessions;
 use crate::snapshot::Snapshot;
+use crate::suspended::Suspended;
+use crate::tickets::Tickets;
 
 /// How often decisions of other processes are taken over.
 const POLL: Duration = Duration::from_millis(500);
@@ -59,7 +63,7 @@ pub enum OpenError {
     Store(#[from] StoreError),
     /// Sessions cannot be sealed.
     #[error("sessions cannot be served")]
-    Session(#[from] SessionError),
+    Session(#[from] SealError),
     /// TLS could not be set up.
     #[error("tls cannot be set up")]
     Tls(#[from] UpstreamError),
@@ -91,6 +95,8 @@ pub struct Gateway {
     snapshot: ArcSwap<Snapshot>,
     sessions: Sessions,
     clients: Clients,
+    tickets: Tickets,
+    suspended: Suspended,
     registry: Registry,
     servers: Servers,
     trail: Trail,
@@ -110,6 +116,8 @@ impl Gateway {
             snapshot: ArcSwap::from_pointee(Snapshot::new(loaded)),
             sessions: Sessions::open(Arc::clone(&stores.sessions)).await?,
             clients: Clients::default(),
+            tickets: Tickets::open(&*stores.sessions).await?,
+            suspended: Suspended::new(),
             registry: Registry::open(Arc::clone(&stores.registry)).await?,
             servers: Servers::new(HttpClient::new()?),
             trail,
@@ -133,6 +141,7 @@ impl Gateway {
 
     /// Ends every server in an orderly way and waits until the trail is on disk.
     pub async fn shutdown(&self) {
+        self.suspended.clear();
         self.servers.shutdown().await;
         if let Err(error) = self.trail.flush().await {
             tracing::error!(%error, "the audit trail could not be written to its end");
@@ -159,6 +168,7 @@ impl Gateway {
             servers: &self.servers,
             registry: &self.registry,
             principal: &operator,
+            capabilities: ClientCapabilities::NONE,
             snapshot: &snapshot,
         };
         let lease = leases.lease(&Arc::from(server))?;
@@ -218,6 +228,14 @@ impl Gateway {
         &self.clients
     }
 
+    pub(crate) fn tickets(&self) -> &Tickets {
+        &self.tickets
+    }
+
+    pub(crate) fn suspended(&self) -> &Suspended {
+        &self.suspended
+    }
+
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
     }
@@ -247,6 +265,7 @@ async fn upkeep(gateway: std::sync::Weak<Gateway>) {
         if let Err(error) = gateway.sessions.refresh().await {
             tracing::error!(%error, "ended sessions cannot be read");
         }
+        gateway.suspended.sweep();
         ticks = ticks.wrapping_add(1);
         if ticks.is_multiple_of(SWEEP) {
             let snapshot = gateway.snapshot();

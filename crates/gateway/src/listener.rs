@@ -94,7 +94,7 @@ pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener, stop: impl Futu
 }
 
 async fn respond(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     request: Request<Incoming>,
     remote: SocketAddr,
 ) -> Response<Body> {

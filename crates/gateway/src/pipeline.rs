@@ -13,13 +13,14 @@ mod own_answers;
 use std::future::Future;
 use std::sync::Arc;
 
+use portcullis_mcp::capabilities::ClientCapabilities;
 use portcullis_mcp::message::{Kind, Message};
 use portcullis_mcp::meta;
 use portcullis_mcp::method::Method;
 use portcullis_mcp::version::Era;
 use portcullis_shield::Verdict;
 
-use crate::arrival::{Arrival, Facts, Selector};
+use crate::arrival::{Arrival, Facts, Selector, Transport};
 use crate::audit::{Entry, Outcome};
 use crate::authz::{Denied, Permitted};
 use crate::clients::SessionKey;
@@ -27,10 +28,12 @@ use crate::digest::sha256;
 use crate::gateway::Gateway;
 use crate::protocol::{Admitted, Door};
 use crate::refusal::{Reason, Refusal};
-use crate::registry::{self, Call};
+use crate::registry::{self, Call, Round};
 use crate::reply::{self, ReplyStream};
 use crate::servers::Leases;
+use crate::session::Agreed;
 use crate::snapshot::Snapshot;
+use crate::tickets::Tickets;
 use crate::{shield, upstream, vault};
 
 /// What a listener has to write.
@@ -44,7 +47,7 @@ pub(crate) enum Answer {
         /// A session id that was just made.
         session: Option<String>,
         /// The version an `initialize` agreed on.
-        agreed: Option<portcullis_mcp::version::ProtocolVersion>,
+        agreed: Option<Agreed>,
     },
     /// A refusal.
     Refused {
@@ -89,7 +92,7 @@ pub(crate) fn begin(gateway: &Gateway, facts: &Facts, message: Option<&Message>)
 
 /// Serves one message. Every way out of here is recorded.
 pub(crate) async fn serve(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     mut entry: Entry,
     arrival: Arrival,
     body: impl Future<Output = Result<Received, Refusal>>,
@@ -103,7 +106,8 @@ pub(crate) async fn serve(
     match forward(gateway, &snapshot, arrival, body, &mut entry, &mut asked).await {
         Ok(Forwarded::Answer(answer)) => answer,
         Ok(Forwarded::Reply(reply)) => {
-            Answer::Stream(Box::new(ReplyStream::new(*reply, entry, snapshot)))
+            let gateway = Arc::clone(gateway);
+            Answer::Stream(Box::new(ReplyStream::new(*reply, entry, snapshot, gateway)))
         }
         Err(refusal) => refuse(&refusal, &asked, &mut entry),
     }
@@ -135,7 +139,7 @@ pub(crate) async fn end_session(gateway: &Gateway, arrival: Arrival) -> Answer {
             gateway
                 .sessions()
                 .open_id(id, routed.principal(), &routed.profile().name, bound)?;
-        let version = session.version();
+        let version = session.agreed().version;
         entry.protocol(version.as_str(), version.era(), None);
         gateway
             .sessions()
@@ -191,6 +195,7 @@ async fn forward(
     let admitted = door(gateway, snapshot).admit(routed, message)?; // Routed → Admitted
     asked.era = admitted.protocol().era();
     let protocol = admitted.protocol();
+    let capabilities = protocol.capabilities;
     entry.protocol(
         protocol.version.as_str(),
         protocol.era(),
@@ -204,6 +209,7 @@ async fn forward(
         servers: gateway.servers(),
         registry: gateway.registry(),
         principal: &principal,
+        capabilities,
         snapshot,
     };
     if !is_call(connected.what()) {
@@ -213,10 +219,12 @@ async fn forward(
     }
 
     entry.undecided(); // That it may connect says nothing about the call.
-    let aim = registry::aim(connected.what())?;
+    let aim = registry::aim(connected.what(), gateway.tickets())?;
     entry.describe(|opened| opened.target = Some(aim.name().to_owned()));
     let call = registry::resolve(connected, aim, &leases, snapshot.authz()).await?; // Permitted<Admitted> → Call
     describe_call(&call, entry);
+    let call = mirrored(call, snapshot)?;
+    let call = in_round(call, gateway.tickets())?;
     entry.step("registry");
 
     let permitted = decided(snapshot.authz().authorize(call), snapshot, entry)?; // Call → Permitted<Call>
@@ -228,7 +236,7 @@ async fn forward(
     let outbound = vault::attach(screened); // Screened<Call> → Outbound
     let changes = outbound.screened().permitted().what().may_change();
     let recorded = entry.intend(outbound, changes).await?; // Outbound → Recorded<Outbound>
-    let reply = upstream::send(recorded).await?; // Recorded<Outbound> → Reply
+    let reply = upstream::send(recorded, gateway.suspended()).await?; // Recorded<Outbound> → Reply
     Ok(Forwarded::Reply(Box::new(reply)))
 }
 
@@ -258,8 +266,57 @@ fn is_call(admitted: &Admitted) -> bool {
                     | Method::PromptsGet
                     | Method::ResourcesRead
                     | Method::CompletionComplete
+                    | Method::TasksGet
+                    | Method::TasksUpdate
+                    | Method::TasksCancel
             )
         )
+        && is_carried(admitted)
+}
+
+/// Tasks are an extension of the modern era, for hosts that declare it.
+fn is_carried(admitted: &Admitted) -> bool {
+    let protocol = admitted.protocol();
+    match admitted.message().method() {
+        Some(Method::TasksGet | Method::TasksUpdate | Method::TasksCancel) => {
+            protocol.capabilities.contains(ClientCapabilities::TASKS)
+        }
+        _ => true,
+    }
+}
+
+/// Headers that mirror arguments must say what the arguments say (2026-07-28, custom headers). Which
+/// of them do is known once the definition is.
+fn mirrored(call: Call, snapshot: &Snapshot) -> Result<Call, Refusal> {
+    let admitted = call.admitted();
+    let mirrors = snapshot.config().controls.header_agreement
+        && admitted.protocol().era() == Era::Modern
+        && admitted.routed().facts().transport == Transport::Http
+        && !call.definition().mirrored.is_empty();
+    if mirrors {
+        let params = admitted.message().params().unwrap_or("{}");
+        let arguments = call.target().arguments.map(|span| span.of(params));
+        let sent = &admitted.routed().facts().headers.params;
+        call.definition()
+            .mirrored
+            .agree(arguments, sent)
+            .map_err(|mismatch| {
+                Refusal::new(Reason::HeaderMismatch).detail(mismatch.to_string())
+            })?;
+    }
+    Ok(call)
+}
+
+/// What a call that brings state back goes on with.
+fn in_round(call: Call, tickets: &Tickets) -> Result<Call, Refusal> {
+    if call.admitted().protocol().era() == Era::Legacy {
+        return Ok(call);
+    }
+    let Some(state) = call.target().state.as_deref() else {
+        return Ok(call);
+    };
+    let next = tickets.continuation(&call, state)?;
+    Ok(call.in_round(Round::Next(next)))
 }
 
 /// Notes what the policies said, and turns their "no" into a refusal.

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use portcullis_config::{self as config, Pattern};
+use portcullis_mcp::capabilities::ClientCapabilities;
 use portcullis_mcp::names;
 use portcullis_mcp::version::ProtocolVersion;
 
@@ -24,6 +25,8 @@ pub(crate) struct Profile {
     pub(crate) prefixed: bool,
     pub(crate) instructions: Option<String>,
     pub(crate) minimum_version: Option<ProtocolVersion>,
+    /// What its servers may ask of a host, and the extensions that it carries.
+    pub(crate) features: ClientCapabilities,
 }
 
 /// A server's share in a profile.
@@ -164,7 +167,26 @@ fn build(name: &str, profile: &config::Profile) -> Profile {
             .minimum_version
             .as_deref()
             .and_then(ProtocolVersion::parse),
+        features: features(&profile.features),
     }
+}
+
+fn features(chosen: &config::Features) -> ClientCapabilities {
+    type C = ClientCapabilities;
+    // Context of other servers is never given to a server, so that it is not offered either.
+    let sampling = C::SAMPLING.union(C::SAMPLING_TOOLS);
+    let roots = C::ROOTS.union(C::ROOTS_LIST_CHANGED);
+    let elicitation = C::ELICITATION_FORM.union(C::ELICITATION_URL);
+    [
+        (chosen.sampling, sampling),
+        (chosen.roots, roots),
+        (chosen.elicitation, elicitation),
+        (chosen.tasks, C::TASKS),
+        (chosen.ui, C::UI),
+    ]
+    .into_iter()
+    .filter(|(carried, _)| *carried)
+    .fold(C::NONE, |all, (_, feature)| all.union(feature))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! `Routed → Admitted`. Order of checks: MCP 2026-07-28, versioning and streamable HTTP.
 
+use portcullis_mcp::capabilities::ClientCapabilities;
 use portcullis_mcp::headers::{self, HeaderMismatch};
 use portcullis_mcp::json::{self, Object};
 use portcullis_mcp::message::{Kind, Message};
@@ -12,7 +13,7 @@ use portcullis_mcp::version::{Era, ProtocolVersion};
 use crate::arrival::Transport;
 use crate::profile::Routed;
 use crate::refusal::{Reason, Refusal};
-use crate::session::Sessions;
+use crate::session::{Agreed, Sessions};
 
 /// Proof that a message is strict JSON-RPC in a known revision and that its headers agree with it.
 #[derive(Debug)]
@@ -29,11 +30,21 @@ pub(crate) struct Protocol {
     /// Self-reported name and version of the client: a hint for the record, never a grant.
     pub(crate) client: Option<String>,
     pub(crate) log_level: Option<String>,
+    /// What the client can be asked for, as far as its profile carries it.
+    pub(crate) capabilities: ClientCapabilities,
 }
 
 impl Protocol {
     pub(crate) fn era(&self) -> Era {
         self.version.era()
+    }
+
+    /// What this greeting agreed on.
+    pub(crate) fn agreed(&self) -> Agreed {
+        Agreed {
+            version: self.version,
+            capabilities: self.capabilities,
+        }
     }
 }
 
@@ -61,7 +72,10 @@ pub(crate) struct Door<'a> {
 impl Door<'_> {
     /// Classifies a routed message.
     pub(crate) fn admit(&self, routed: Routed, message: Message) -> Result<Admitted, Refusal> {
-        let protocol = self.classify(&routed, &message)?;
+        let mut protocol = self.classify(&routed, &message)?;
+        protocol.capabilities = protocol
+            .capabilities
+            .intersection(routed.profile().features);
         if let Some(floor) = routed.profile().minimum_version
             && protocol.version < floor
         {
@@ -91,6 +105,7 @@ impl Door<'_> {
                 version,
                 client: stamp.client_info.and_then(client_hint),
                 log_level: stamp.log_level.map(|level| level.into_owned()),
+                capabilities: ClientCapabilities::read(stamp.client_capabilities, version)?,
             });
         }
         if claims_modern(facts.headers.version.as_deref()) {
@@ -120,11 +135,14 @@ impl Door<'_> {
     /// Everything legacy but `initialize` lives in what `initialize` agreed on.
     fn in_session(&self, routed: &Routed, message: &Message) -> Result<Protocol, Refusal> {
         let facts = routed.facts();
-        let version = match facts.transport {
+        let agreed = match facts.transport {
             Transport::Stdio => match (facts.connection, message.method()) {
-                (Some(version), _) => version,
+                (Some(agreed), _) => agreed,
                 // A host may ping a server that it has not initialized yet.
-                (None, Some(Method::Ping)) => ProtocolVersion::LATEST_LEGACY,
+                (None, Some(Method::Ping)) => Agreed {
+                    version: ProtocolVersion::LATEST_LEGACY,
+                    capabilities: ClientCapabilities::NONE,
+                },
                 (None, _) => return Err(Refusal::new(Reason::SessionMissing)),
             },
             Transport::Http => {
@@ -145,13 +163,14 @@ impl Door<'_> {
                         &routed.profile().name,
                         self.session_binding,
                     )?
-                    .version()
+                    .agreed()
             }
         };
         Ok(Protocol {
-            version,
+            version: agreed.version,
             client: None,
             log_level: None,
+            capabilities: agreed.capabilities,
         })
     }
 }
@@ -171,10 +190,15 @@ fn initialize(message: &Message) -> Result<Protocol, Refusal> {
     let client = object
         .get("clientInfo")
         .and_then(|member| client_hint(member.value));
+    let capabilities = match object.get("capabilities") {
+        Some(member) => ClientCapabilities::read(member.value, version)?,
+        None => ClientCapabilities::NONE,
+    };
     Ok(Protocol {
         version,
         client,
         log_level: None,
+        capabilities,
     })
 }
 

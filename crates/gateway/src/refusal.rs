@@ -40,6 +40,8 @@ pub(crate) enum Subject {
     Tool(String),
     Prompt(String),
     Resource(String),
+    /// A task, whose id says nothing to anybody else.
+    Task,
 }
 
 impl Refusal {
@@ -138,6 +140,7 @@ impl Refusal {
             Some(Subject::Resource(uri)) if face.hides => {
                 format!("Resource not found: {}", shorten(uri))
             }
+            Some(Subject::Task) if face.hides => "Unknown task".to_owned(),
             _ => face.text.to_owned(),
         };
         if let Some(detail) = &self.told.detail

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use portcullis_mcp::json::{self, Object, Span, Splice};
+use portcullis_mcp::param_headers::{ParamHeaderFault, ParamHeaders};
 use portcullis_mcp::result::ListKind;
 use portcullis_shield::{Direction, Shield, Verdict};
 use portcullis_store::{DefinitionKey, Observation, RegistryStore, State, StoreError};
@@ -25,7 +26,7 @@ use crate::digest::sha256;
 use pins::Pins;
 
 pub(crate) use catalogue::{Catalogue, Freshness, Listing, Source};
-pub(crate) use resolve::{Call, aim, policy_target, resolve};
+pub(crate) use resolve::{Call, Round, aim, policy_target, resolve};
 
 /// How often an unchanged definition's "last seen" date is written.
 const SEEN_INTERVAL: Duration = Duration::from_secs(600);
@@ -89,6 +90,8 @@ pub(crate) struct Definition {
     pub(crate) text: String,
     pub(crate) hash: String,
     pub(crate) standing: Standing,
+    /// The arguments that a call mirrors in headers; empty but for tools.
+    pub(crate) mirrored: Arc<ParamHeaders>,
 }
 
 /// The part of the configuration that decides about definitions.
@@ -113,6 +116,7 @@ struct Seen {
     name: String,
     text: String,
     hash: String,
+    mirrored: Arc<ParamHeaders>,
 }
 
 impl Registry {
@@ -158,7 +162,12 @@ impl Registry {
             } else {
                 Standing::Approved
             };
-            let Seen { name, text, hash } = seen;
+            let Seen {
+                name,
+                text,
+                hash,
+                mirrored,
+            } = seen;
             Arc::new(Definition {
                 server: Arc::clone(server),
                 kind,
@@ -166,6 +175,7 @@ impl Registry {
                 text,
                 hash,
                 standing,
+                mirrored,
             })
         });
         Ok(judged.collect())
@@ -194,6 +204,7 @@ impl Registry {
                 text: known.text.clone(),
                 hash: known.hash.clone(),
                 standing,
+                mirrored: Arc::clone(&known.mirrored),
             })
         });
         judged.collect()
@@ -290,11 +301,20 @@ fn distinct(server: &str, kind: Kind, items: Vec<(String, String)>) -> Vec<Seen>
             );
             continue;
         }
+        let mirrored = match mirrored(kind, &text) {
+            Ok(mirrored) => mirrored,
+            // A client must leave such a tool out (2026-07-28, custom headers).
+            Err(error) => {
+                tracing::warn!(server, name, %error, "the tool is dropped");
+                continue;
+            }
+        };
         match json::canonical(&pinned_text(kind, &text)) {
             Ok(canonical) => seen.push(Seen {
                 name,
                 hash: sha256(canonical.as_bytes()),
                 text,
+                mirrored,
             }),
             Err(error) => {
                 tracing::warn!(server, kind = kind.as_str(), name, %error, "a definition has no canonical form; it is dropped")
@@ -302,6 +322,14 @@ fn distinct(server: &str, kind: Kind, items: Vec<(String, String)>) -> Vec<Seen>
         }
     }
     seen
+}
+
+/// The arguments that calls of this definition mirror in headers.
+fn mirrored(kind: Kind, text: &str) -> Result<Arc<ParamHeaders>, ParamHeaderFault> {
+    match kind {
+        Kind::Tool => ParamHeaders::of_tool(text).map(Arc::new),
+        _ => Ok(Arc::default()),
+    }
 }
 
 /// The part of a definition that its pin covers: all of it, but for two members of a resource that

@@ -4,53 +4,105 @@
 //! messages are screened alike. The audit entry closes with the last message, or when the stream
 //! is dropped.
 
+mod ask;
+mod questions;
+
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use portcullis_mcp::capabilities::ClientCapabilities;
 use portcullis_mcp::codes;
 use portcullis_mcp::error::WireError;
 use portcullis_mcp::json::{Object, Span, Splice, quote};
 use portcullis_mcp::message::{self, Kind, Message};
 use portcullis_mcp::meta;
 use portcullis_mcp::method::Method;
+use portcullis_mcp::result::{self as results, ResultType};
 use portcullis_mcp::version::Era;
 use portcullis_shield::{Finding, Verdict};
+use portcullis_upstream::{Exchange, UpstreamError};
 
 use crate::audit::{Entry, Outcome};
-use crate::era;
+use crate::gateway::Gateway;
 use crate::receipt::Receipt;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::Call;
 use crate::result;
-use crate::shield::{self, Judged};
+use crate::shield::{self, Judged, Screened};
 use crate::snapshot::Snapshot;
 use crate::upstream::{self, Reply};
+use questions::{Answered, Questions};
 
 /// The messages that answer one call, ready to be written. The last one is the answer itself.
 pub(crate) struct ReplyStream {
-    reply: Reply,
+    /// `None` once the call waits elsewhere for its host.
+    exchange: Option<Exchange>,
+    screened: Screened<Call>,
     entry: Entry,
     snapshot: Arc<Snapshot>,
+    gateway: Arc<Gateway>,
+    /// Messages that are due before anything else is read.
+    ready: VecDeque<Outgoing>,
+    questions: Questions,
+    /// Whether the host reads a stream, on which it can be asked.
+    streams: bool,
     done: bool,
 }
 
 /// One message for the host.
 #[derive(Debug)]
 pub(crate) enum Outgoing {
-    /// A notification that goes before the answer.
-    Notification(String),
+    /// A notification, or a question of a server, that goes before the answer.
+    Message(String),
     /// The answer. Nothing follows.
-    Answer(String),
+    Answer {
+        /// The JSON-RPC response or error.
+        text: String,
+        /// The HTTP status that says the same.
+        status: u16,
+    },
+}
+
+impl Outgoing {
+    /// What is written.
+    pub(crate) fn into_text(self) -> String {
+        match self {
+            Self::Message(text) | Self::Answer { text, .. } => text,
+        }
+    }
+}
+
+/// What happened next in a call.
+enum Event {
+    Received(Option<Result<Message, UpstreamError>>),
+    Answered(Answered),
 }
 
 impl ReplyStream {
-    pub(crate) fn new(reply: Reply, entry: Entry, snapshot: Arc<Snapshot>) -> Self {
+    pub(crate) fn new(
+        reply: Reply,
+        entry: Entry,
+        snapshot: Arc<Snapshot>,
+        gateway: Arc<Gateway>,
+    ) -> Self {
+        let Reply { exchange, screened } = reply;
         Self {
-            reply,
+            exchange: Some(exchange),
+            screened,
             entry,
             snapshot,
+            gateway,
+            ready: VecDeque::new(),
+            questions: Questions::default(),
+            streams: true,
             done: false,
         }
+    }
+
+    /// For a host that takes nothing but the answer, so that it cannot be asked on the way.
+    pub(crate) fn answer_only(&mut self) {
+        self.streams = false;
     }
 
     /// The next message, or `None` after the answer.
@@ -58,34 +110,62 @@ impl ReplyStream {
     /// Dropping the stream before its end cancels the call at the server and closes the audit
     /// entry as `cancelled`.
     pub(crate) async fn next(&mut self) -> Option<Outgoing> {
-        while !self.done {
-            let Some(received) = self.reply.exchange.next().await else {
-                return Some(self.refuse(Refusal::new(Reason::UpstreamDied)));
-            };
-            let outgoing = match received {
-                Ok(message) => self.pass(&message),
-                Err(error) => Err(upstream::broken_off(error)),
-            };
-            match outgoing {
-                Ok(Some(outgoing)) => return Some(outgoing),
-                Ok(None) => {}
-                Err(refusal) => return Some(self.refuse(refusal)),
+        loop {
+            if let Some(outgoing) = self.ready.pop_front() {
+                return Some(outgoing);
+            }
+            if self.done {
+                return None;
+            }
+            if let Err(refusal) = self.advance().await {
+                let refused = self.refuse(refusal);
+                self.ready.push_back(refused);
             }
         }
-        None
+    }
+
+    async fn advance(&mut self) -> Result<(), Refusal> {
+        match self.event().await {
+            Event::Received(None) => Err(Refusal::new(Reason::UpstreamDied)),
+            Event::Received(Some(Err(error))) => Err(upstream::broken_off(error)),
+            Event::Received(Some(Ok(message))) => self.receive(message).await,
+            Event::Answered(answered) => self.take_answer(answered).await,
+        }
+    }
+
+    async fn event(&mut self) -> Event {
+        let Some(exchange) = &mut self.exchange else {
+            return Event::Received(None);
+        };
+        if self.questions.is_empty() {
+            return Event::Received(exchange.next().await);
+        }
+        // A server that asked in its result has said everything it has to say before it is answered.
+        let speaks = !self.questions.in_result();
+        tokio::select! {
+            answered = self.questions.next() => Event::Answered(answered),
+            received = exchange.next(), if speaks => Event::Received(received),
+        }
     }
 
     fn call(&self) -> &Call {
-        self.reply.screened.permitted().what()
+        self.screened.permitted().what()
     }
 
-    fn pass(&mut self, message: &Message) -> Result<Option<Outgoing>, Refusal> {
+    fn era(&self) -> Era {
+        self.call().admitted().protocol().era()
+    }
+
+    async fn receive(&mut self, message: Message) -> Result<(), Refusal> {
         match message.kind() {
-            Kind::Notification => Ok(self.notification(message)?.map(Outgoing::Notification)),
-            Kind::Response => self.result(message.result().unwrap_or("{}")).map(Some),
-            Kind::Error => self.error(message).map(Some),
-            // Requests of the server end at the connection.
-            Kind::Request => Ok(None),
+            Kind::Notification => {
+                let passed = self.notification(&message)?;
+                self.ready.extend(passed.map(Outgoing::Message));
+                Ok(())
+            }
+            Kind::Response => self.result(message.result().unwrap_or("{}")).await,
+            Kind::Error => self.error(&message),
+            Kind::Request => self.asked(&message).await,
         }
     }
 
@@ -108,6 +188,7 @@ impl ReplyStream {
             {
                 params.to_owned()
             }
+            Method::Cancelled => return Ok(self.withdraw(params)),
             _ => return Ok(None),
         };
         let judged = self.judge(&params)?;
@@ -117,36 +198,59 @@ impl ReplyStream {
         )))
     }
 
-    fn result(&mut self, result: &str) -> Result<Outgoing, Refusal> {
+    async fn result(&mut self, result: &str) -> Result<(), Refusal> {
         self.entry.step("upstream");
         let judged = self.judge(result)?;
         let object = Object::parse(&judged.text).map_err(|cause| broken(cause.into()))?;
-        // No client capability was declared to the server, so that it may not ask for any input.
-        if era::asks_for_input(&object).map_err(broken)? {
-            return Err(Refusal::new(Reason::NotBridged));
+        let kind = results::result_type(&object).map_err(broken)?;
+        match kind {
+            ResultType::Complete => {}
+            ResultType::InputRequired => return self.input_required(judged).await,
+            ResultType::Task if self.carries(ClientCapabilities::TASKS) => {}
+            ResultType::Task | ResultType::Other => return Err(Refusal::new(Reason::NotBridged)),
         }
         let failed = object
             .get("isError")
             .is_some_and(|member| member.value == "true");
-        let text = self.fit(&object, &judged)?;
-        let answer = message::response(self.id(), &text);
-        self.entry.step("reply");
         let outcome = if failed {
             Outcome::ToolError
         } else {
             Outcome::Ok
         };
-        self.entry.finish(outcome, &text);
-        self.done = true;
-        Ok(Outgoing::Answer(answer))
+        match self.with_own_task_id(kind, &object)? {
+            Some(text) => {
+                let judged = Judged { text, ..judged };
+                self.complete(&judged, outcome)
+            }
+            None => self.complete(&judged, outcome),
+        }
     }
 
-    fn error(&mut self, message: &Message) -> Result<Outgoing, Refusal> {
+    /// The last message: a result in the form of the client's era, with its receipt.
+    fn complete(&mut self, judged: &Judged, outcome: Outcome) -> Result<(), Refusal> {
+        let object = Object::parse(&judged.text).map_err(|cause| broken(cause.into()))?;
+        let text = self.fit(&object, judged)?;
+        let answer = message::response(self.id(), &text);
+        self.entry.step("reply");
+        self.entry.finish(outcome, &text);
+        self.answer(answer, 200);
+        Ok(())
+    }
+
+    fn answer(&mut self, text: String, status: u16) {
+        self.done = true;
+        self.ready.push_back(Outgoing::Answer { text, status });
+    }
+
+    fn error(&mut self, message: &Message) -> Result<(), Refusal> {
         self.entry.step("upstream");
         let Some(error) = message.error() else {
             return Err(Refusal::new(Reason::UpstreamProtocol));
         };
-        let era = self.call().admitted().protocol().era();
+        if error.code == codes::URL_ELICITATION_REQUIRED {
+            return self.pages_required(error.data);
+        }
+        let era = self.era();
         let from = self.call().connection().era();
         let code = fit_code(error.code, self.call().target().method, from, era);
         let text = self.judge(&quote(&error.message))?.text;
@@ -160,8 +264,8 @@ impl ReplyStream {
         let answer = message::error_response(Some(self.id()), code, &text, data.as_deref());
         self.entry.step("reply");
         self.entry.finish(Outcome::RpcError, &answer);
-        self.done = true;
-        Ok(Outgoing::Answer(answer))
+        self.answer(answer, status_of(code, era));
+        Ok(())
     }
 
     fn judge(&mut self, text: &str) -> Result<Judged, Refusal> {
@@ -177,13 +281,9 @@ impl ReplyStream {
         }
     }
 
-    /// The result in the form of the client's era, with its receipt.
     fn fit<'a>(&self, result: &Object<'a>, judged: &Judged) -> Result<Cow<'a, str>, Refusal> {
-        let (method, era) = (
-            self.call().target().method,
-            self.call().admitted().protocol().era(),
-        );
-        let screened = &self.reply.screened;
+        let (method, era) = (self.call().target().method, self.era());
+        let screened = &self.screened;
         let definition = self.call().definition();
         let findings: Vec<Finding> = screened
             .findings()
@@ -203,12 +303,54 @@ impl ReplyStream {
         result::fit(result, method, era, shown.then_some(&receipt)).map_err(broken)
     }
 
+    /// A result that names a task, with the id that the host knows it by.
+    fn with_own_task_id(
+        &self,
+        kind: ResultType,
+        result: &Object<'_>,
+    ) -> Result<Option<String>, Refusal> {
+        let call = self.call();
+        let own = match call.target().method {
+            // The id that the host asked with is the one it gets back.
+            Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => {
+                match result.get("taskId") {
+                    Some(_) => call.task_id_as_sent(),
+                    None => return Ok(None),
+                }
+            }
+            _ if kind == ResultType::Task => {
+                let view = results::task(result.text()).map_err(broken)?;
+                Some(quote(&self.gateway.tickets().task(call, &view.task_id)?))
+            }
+            _ => return Ok(None),
+        };
+        let own = own.ok_or_else(|| Refusal::new(Reason::UpstreamProtocol))?;
+        let mut splice = Splice::new(result.text());
+        let whole = Span {
+            start: 0,
+            end: result.text().len(),
+        };
+        splice
+            .set_member(whole, "taskId", own)
+            .map_err(|cause| broken(cause.into()))?;
+        Ok(Some(splice.finish().into_owned()))
+    }
+
+    fn carries(&self, feature: ClientCapabilities) -> bool {
+        let protocol = self.call().admitted().protocol();
+        protocol.capabilities.contains(feature)
+    }
+
     fn refuse(&mut self, refusal: Refusal) -> Outgoing {
         self.done = true;
+        self.ready.clear();
         log(&refusal, self.entry.id());
         self.entry.refuse(&refusal);
-        let era = self.call().admitted().protocol().era();
-        Outgoing::Answer(refusal.to_message(Some(self.id()), era, self.entry.id()))
+        let era = self.era();
+        Outgoing::Answer {
+            text: refusal.to_message(Some(self.id()), era, self.entry.id()),
+            status: refusal.status(era),
+        }
     }
 
     fn id(&self) -> &str {
@@ -265,5 +407,18 @@ fn fit_code(code: i64, method: Method, from: Era, to: Era) -> i64 {
             codes::RESOURCE_NOT_FOUND
         }
         _ => code,
+    }
+}
+
+/// What HTTP says beside an error of a server (2026-07-28, streamable HTTP). A legacy client would
+/// take such a status for something else.
+fn status_of(code: i64, era: Era) -> u16 {
+    match (era, code) {
+        (Era::Modern, codes::METHOD_NOT_FOUND) => 404,
+        (
+            Era::Modern,
+            codes::HEADER_MISMATCH | codes::MISSING_CAPABILITY | codes::UNSUPPORTED_VERSION,
+        ) => 400,
+        _ => 200,
     }
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use portcullis_config::{self as config, Isolation};
+use portcullis_mcp::capabilities::ClientCapabilities;
 use portcullis_upstream::{Connection, HttpClient, Upstream, UpstreamError};
 
 use crate::authn::Principal;
@@ -22,11 +23,17 @@ use crate::vault;
 /// How long a call waits for a server that is about to be started again.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How many connections one principal may have to one server, each for clients that can be asked for
+/// other things. A client says by itself what it can be asked for, so that this must have a bound.
+const MAX_VARIANTS: usize = 4;
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct LeaseKey {
     server: Arc<str>,
     /// `None`: shared by all.
-    principal: Option<String>,
+    principal: Option<Arc<str>>,
+    /// What the server was told that it may ask for.
+    capabilities: ClientCapabilities,
 }
 
 /// A principal's hold on a server: the connection and what it offers.
@@ -90,6 +97,7 @@ impl Servers {
         &self,
         server: &Arc<str>,
         principal: &Principal,
+        capabilities: ClientCapabilities,
         snapshot: &Snapshot,
     ) -> Result<Arc<Lease>, Refusal> {
         let spec = snapshot
@@ -99,7 +107,9 @@ impl Servers {
             .ok_or_else(|| Refusal::new(Reason::UpstreamUnavailable))?;
         let key = LeaseKey {
             server: Arc::clone(server),
-            principal: (spec.isolation == Isolation::Principal).then(|| principal.key()),
+            principal: (spec.isolation == Isolation::Principal)
+                .then(|| Arc::clone(principal.key())),
+            capabilities: askable(spec, capabilities),
         };
         if let Some(lease) = self
             .leases
@@ -110,13 +120,16 @@ impl Servers {
         {
             return Ok(Arc::clone(lease));
         }
-        let upstream = vault::spec(server, spec, &snapshot.config().limits, snapshot.base())
+        let upstream = vault::spec(server, spec, key.capabilities, snapshot)
             .map_err(|cause| Refusal::new(Reason::UpstreamUnavailable).because(cause))?;
         let mut leases = self.leases.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(lease) = leases.get(&key)
             && lease.spec == *spec
         {
             return Ok(Arc::clone(lease));
+        }
+        if !leases.contains_key(&key) {
+            make_room(&mut leases, &key);
         }
         let held = leases
             .keys()
@@ -173,17 +186,52 @@ impl Servers {
     }
 }
 
+/// What a server is told that it may ask for.
+///
+/// One connection for all principals must not carry questions: over a shared channel they could reach
+/// the wrong person.
+fn askable(spec: &config::Server, capabilities: ClientCapabilities) -> ClientCapabilities {
+    const ANSWERED: ClientCapabilities = ClientCapabilities::TASKS.union(ClientCapabilities::UI);
+    match spec.isolation {
+        Isolation::Principal => capabilities,
+        Isolation::Shared => capabilities.intersection(ANSWERED),
+    }
+}
+
+/// Ends the connection that a principal used least recently, when it has several to one server that
+/// differ in what its clients can be asked for.
+fn make_room(leases: &mut HashMap<LeaseKey, Arc<Lease>>, key: &LeaseKey) {
+    let siblings = || {
+        leases
+            .iter()
+            .filter(|(known, _)| known.server == key.server && known.principal == key.principal)
+    };
+    if siblings().count() < MAX_VARIANTS {
+        return;
+    }
+    let oldest = siblings()
+        .filter(|(_, lease)| Arc::strong_count(lease) == 1)
+        .min_by_key(|(_, lease)| lease.last_used.load(Ordering::Relaxed))
+        .map(|(known, _)| known.clone());
+    if let Some(old) = oldest.and_then(|oldest| leases.remove(&oldest)) {
+        tokio::spawn(async move { old.upstream.shutdown().await });
+    }
+}
+
 /// The leases as one principal sees them under one configuration.
 pub(crate) struct Leases<'a> {
     pub(crate) servers: &'a Servers,
     pub(crate) registry: &'a Registry,
     pub(crate) principal: &'a Principal,
+    /// What the client can be asked for.
+    pub(crate) capabilities: ClientCapabilities,
     pub(crate) snapshot: &'a Snapshot,
 }
 
 impl Leases<'_> {
     pub(crate) fn lease(&self, server: &Arc<str>) -> Result<Arc<Lease>, Refusal> {
-        self.servers.lease(server, self.principal, self.snapshot)
+        self.servers
+            .lease(server, self.principal, self.capabilities, self.snapshot)
     }
 
     pub(crate) fn source<'s>(

@@ -1,16 +1,13 @@
 //! Legacy session ids: sealed, self-describing, bound to their principal.
 //!
-//! The id is an AES-256-GCM box around what was agreed in `initialize`. Any replica that holds the
+//! The id is a sealed box around what was agreed in `initialize`. Any replica that holds the
 //! key can go on with it, nobody else can make or read one, and it is worth nothing to a principal
 //! other than the one it was made for (MCP 2025-11-25, security best practices: session hijacking).
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use aes_gcm::aead::{Aead, KeyInit, Payload};
-use aes_gcm::{Aes256Gcm, Nonce};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis_mcp::capabilities::ClientCapabilities;
 use portcullis_mcp::version::ProtocolVersion;
 use portcullis_store::{SessionStore, StoreError};
 use serde::{Deserialize, Serialize};
@@ -18,44 +15,45 @@ use serde::{Deserialize, Serialize};
 use crate::authn::Principal;
 use crate::clock;
 use crate::refusal::{Reason, Refusal};
+use crate::seal::{Purpose, Seal, SealError};
 
 /// How long a session id is good for, in seconds. A client then sends `initialize` again.
 const LIFETIME: i64 = 24 * 60 * 60;
-const NONCE: usize = 12;
-/// Binds the box to its purpose, so that a value sealed for something else is no session.
-const PURPOSE: &[u8] = b"portcullis legacy session v1";
-
-/// Why sessions cannot be served.
-#[derive(Debug, thiserror::Error)]
-pub enum SessionError {
-    /// The sealing key in the store is not a key.
-    #[error("the stored session key is not 32 bytes long")]
-    Key,
-    /// The system gave no randomness.
-    #[error("the system gives no randomness")]
-    Randomness,
-    /// The store refused.
-    #[error("the session store cannot be used")]
-    Store(#[from] StoreError),
-}
+const PURPOSE: Purpose = Purpose {
+    key: "legacy-session-key",
+    label: b"portcullis legacy session v2",
+};
 
 /// Makes and opens session ids.
 pub(crate) struct Sessions {
-    cipher: Aes256Gcm,
+    seal: Seal,
     store: Arc<dyn SessionStore>,
     ended: RwLock<HashMap<String, i64>>,
+}
+
+/// What `initialize` agreed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Agreed {
+    /// The protocol revision.
+    pub version: ProtocolVersion,
+    /// What the client can be asked for.
+    pub capabilities: ClientCapabilities,
 }
 
 /// What a session id says. Proof that it was sealed by us and is still good.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     id: String,
-    version: ProtocolVersion,
+    agreed: Agreed,
 }
 
 impl Session {
-    pub(crate) fn version(&self) -> ProtocolVersion {
-        self.version
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(crate) fn agreed(&self) -> Agreed {
+        self.agreed
     }
 }
 
@@ -67,21 +65,19 @@ struct Sealed {
     f: String,
     /// Protocol version.
     v: String,
+    /// What the client can be asked for, as bits.
+    c: u16,
     /// Issued at, in unix seconds.
     t: i64,
 }
 
 impl Sessions {
     /// Reads the sealing key from the store, or makes it on first use.
-    pub(crate) async fn open(store: Arc<dyn SessionStore>) -> Result<Self, SessionError> {
-        let fresh = random_key()?;
-        let key = store
-            .secret("legacy-session-key", &|| fresh.clone())
-            .await?;
-        let cipher = Aes256Gcm::new_from_slice(&key).map_err(|_| SessionError::Key)?;
+    pub(crate) async fn open(store: Arc<dyn SessionStore>) -> Result<Self, SealError> {
+        let seal = Seal::open(&*store, PURPOSE).await?;
         let ended = store.terminated().await?.into_iter().collect();
         Ok(Self {
-            cipher,
+            seal,
             store,
             ended: RwLock::new(ended),
         })
@@ -92,33 +88,15 @@ impl Sessions {
         &self,
         principal: &Principal,
         profile: &str,
-        version: ProtocolVersion,
+        agreed: Agreed,
     ) -> Result<String, Refusal> {
-        let sealed = Sealed {
-            p: principal.key(),
+        self.seal.seal(&Sealed {
+            p: principal.key().to_string(),
             f: profile.to_owned(),
-            v: version.as_str().to_owned(),
+            v: agreed.version.as_str().to_owned(),
+            c: agreed.capabilities.bits(),
             t: clock::unix_seconds(),
-        };
-        let plain = serde_json::to_vec(&sealed)
-            .map_err(|cause| Refusal::new(Reason::Internal).because(cause))?;
-        let mut nonce = [0u8; NONCE];
-        getrandom::fill(&mut nonce).map_err(|cause| {
-            Refusal::new(Reason::Internal).because(std::io::Error::other(cause.to_string()))
-        })?;
-        let boxed = self
-            .cipher
-            .encrypt(
-                &Nonce::from(nonce),
-                Payload {
-                    msg: &plain,
-                    aad: PURPOSE,
-                },
-            )
-            .map_err(|_| Refusal::new(Reason::Internal).detail("sealing failed"))?;
-        let mut bytes = nonce.to_vec();
-        bytes.extend_from_slice(&boxed);
-        Ok(URL_SAFE_NO_PAD.encode(bytes))
+        })
     }
 
     /// Opens `id` for `principal` on `profile`. Every failure gives the same answer.
@@ -131,15 +109,22 @@ impl Sessions {
         profile: &str,
         bound: bool,
     ) -> Result<Session, Refusal> {
-        self.unseal(id)
+        self.seal
+            .unseal::<Sealed>(id)
             .filter(|sealed| sealed.f == profile)
-            .filter(|sealed| !bound || sealed.p == principal.key())
+            .filter(|sealed| !bound || *sealed.p == **principal.key())
             .filter(|sealed| sealed.t.saturating_add(LIFETIME) > clock::unix_seconds())
             .filter(|_| !self.is_ended(id))
-            .and_then(|sealed| ProtocolVersion::parse(&sealed.v))
-            .map(|version| Session {
-                id: id.to_owned(),
-                version,
+            .and_then(|sealed| {
+                let version = ProtocolVersion::parse(&sealed.v)?;
+                let capabilities = ClientCapabilities::from_bits_truncate(sealed.c);
+                Some(Session {
+                    id: id.to_owned(),
+                    agreed: Agreed {
+                        version,
+                        capabilities,
+                    },
+                })
             })
             .ok_or_else(|| Refusal::new(Reason::SessionUnknown))
     }
@@ -181,29 +166,6 @@ impl Sessions {
             .unwrap_or_else(PoisonError::into_inner)
             .contains_key(id)
     }
-
-    fn unseal(&self, id: &str) -> Option<Sealed> {
-        let bytes = URL_SAFE_NO_PAD.decode(id).ok()?;
-        let (nonce, boxed) = bytes.split_first_chunk::<NONCE>()?;
-        let plain = self
-            .cipher
-            .decrypt(
-                &Nonce::from(*nonce),
-                Payload {
-                    msg: boxed,
-                    aad: PURPOSE,
-                },
-            )
-            .ok()?;
-        serde_json::from_slice(&plain).ok()
-    }
-}
-
-/// A system without randomness must not run: a key that can be guessed is a key everybody has.
-fn random_key() -> Result<Vec<u8>, SessionError> {
-    let mut key = vec![0u8; 32];
-    getrandom::fill(&mut key).map_err(|_| SessionError::Randomness)?;
-    Ok(key)
 }
 
 #[cfg(test)]

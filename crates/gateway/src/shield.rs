@@ -7,22 +7,25 @@
 use std::borrow::Cow;
 
 use portcullis_mcp::error::WireError;
-use portcullis_mcp::json::{Object, Splice, quote};
+use portcullis_mcp::json::{Object, Span, Splice, quote};
 use portcullis_mcp::meta::{self, RECEIPT_PREFIX, RESERVED_PREFIX};
 use portcullis_mcp::method::Method;
 use portcullis_mcp::params::{Params, Reference, view};
+use portcullis_mcp::version::Era;
 use portcullis_shield::{Direction, Finding, Screening, Shield, Verdict};
 
 use crate::authz::Permitted;
 use crate::receipt;
 use crate::refusal::{Reason, Refusal};
-use crate::registry::Call;
+use crate::registry::{Call, Round};
+use crate::tickets::Continuation;
 
 /// Proof that content was judged. Holds the very text that will be sent.
 #[derive(Debug)]
 pub(crate) struct Screened<T> {
     permitted: Permitted<T>,
     params: String,
+    answers: Option<String>,
     verdict: Verdict,
     findings: Vec<Finding>,
 }
@@ -35,6 +38,11 @@ impl<T> Screened<T> {
     /// The judged params, as they go to the server.
     pub(crate) fn params(&self) -> &str {
         &self.params
+    }
+
+    /// The judged answers for a server that waits for one of them: a raw object.
+    pub(crate) fn answers(&self) -> Option<&str> {
+        self.answers.as_deref()
     }
 
     pub(crate) fn verdict(&self) -> Verdict {
@@ -66,14 +74,44 @@ pub(crate) fn screen_call(
         }
         Verdict::Allow | Verdict::Mark | Verdict::Redact => {
             let params = text.into_owned();
-            Ok(Screened {
+            let mut screened = Screened {
                 permitted,
                 params,
+                answers: None,
                 verdict,
                 findings,
-            })
+            };
+            if let Round::Next(Continuation::Waiting(_)) = screened.permitted.what().round() {
+                screen_answers(shield, &mut screened)?;
+            }
+            Ok(screened)
         }
     }
+}
+
+/// Judges the answers to a question of a server that takes them one by one: they are no part of the
+/// params that such a server gets.
+fn screen_answers(
+    shield: &Shield,
+    screened: &mut Screened<Call>,
+) -> Result<(), (Refusal, Vec<Finding>)> {
+    let message = screened.permitted.what().admitted().message();
+    let answers = message
+        .params()
+        .and_then(|params| Object::parse(params).ok())
+        .and_then(|params| params.get("inputResponses").map(|member| member.value));
+    let Some(answers) = answers else {
+        return Ok(());
+    };
+    let screening = shield.screen(Direction::Argument, answers);
+    if matches!(screening.verdict, Verdict::Block | Verdict::Hold) {
+        return Err((Refusal::new(Reason::ArgumentsBlocked), screening.findings));
+    }
+    screened.verdict = screened.verdict.max(screening.verdict);
+    screened.findings.extend(screening.findings);
+    let answers = screening.text.into_owned();
+    screened.answers = Some(answers);
+    Ok(())
 }
 
 /// Whether params still say after redaction what was authorized: the same target, the same members,
@@ -100,6 +138,7 @@ fn target_of(method: Method, params: &str) -> Option<Cow<'_, str>> {
         Params::CallTool(call) => Some(call.name),
         Params::GetPrompt(prompt) => Some(prompt.name),
         Params::ReadResource(resource) => Some(resource.uri),
+        Params::Task(task) => Some(task.task_id),
         Params::Complete(complete) => match complete.reference {
             Reference::Prompt { name, .. } => Some(name),
             Reference::Resource { uri, .. } => Some(uri),
@@ -153,6 +192,24 @@ fn outgoing(call: &Call) -> Result<String, WireError> {
     let target = call.target();
     let mut splice = Splice::new(params);
     splice.replace(target.name_span, quote(&target.name));
+    // The state is the gateway's own ticket; what it stands for is added when the call is sent.
+    // Answers are for servers that asked in this way.
+    let whole = Span {
+        start: 0,
+        end: params.len(),
+    };
+    let asks_by_rounds = call.admitted().protocol().era() == Era::Modern;
+    let kept: &[&str] = match (asks_by_rounds, call.connection().era()) {
+        (true, Era::Modern) => &["inputResponses"],
+        _ => &[],
+    };
+    if target.again {
+        for member in ["requestState", "inputResponses"] {
+            if !kept.contains(&member) {
+                splice.remove_member(whole, member)?;
+            }
+        }
+    }
     let named = splice.finish();
     Ok(cleaned(&named)?.into_owned())
 }

@@ -9,7 +9,6 @@ use portcullis_mcp::framing::LineDecoder;
 use portcullis_mcp::message::{Kind, Message};
 use portcullis_mcp::method::Method;
 use portcullis_mcp::params::{Params, view};
-use portcullis_mcp::version::ProtocolVersion;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
@@ -19,7 +18,7 @@ use crate::audit::Entry;
 use crate::gateway::Gateway;
 use crate::pipeline::{self, Answer, Received};
 use crate::refusal::Refusal;
-use crate::reply::Outgoing;
+use crate::session::Agreed;
 
 /// How many answers may wait for a slow reader before calls wait too.
 const BACKLOG: usize = 64;
@@ -75,7 +74,7 @@ pub async fn serve(
 struct Host {
     gateway: Arc<Gateway>,
     profile: String,
-    agreed: Option<ProtocolVersion>,
+    agreed: Option<Agreed>,
     running: Running,
     tasks: JoinSet<()>,
     turns: Arc<Semaphore>,
@@ -170,12 +169,12 @@ impl Host {
 
 /// Serves one message and writes its answer. Returns the version that a greeting agreed on.
 async fn serve_one(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     entry: Entry,
     arrival: Arrival,
     body: impl Future<Output = Result<Received, Refusal>>,
     out: &mpsc::Sender<String>,
-) -> Option<ProtocolVersion> {
+) -> Option<Agreed> {
     match pipeline::serve(gateway, entry, arrival, body).await {
         Answer::Accepted => None,
         Answer::Refused { answers: false, .. } => None,
@@ -183,15 +182,14 @@ async fn serve_one(
         Answer::Message { body, agreed, .. } => send(out, body).await.or(agreed),
         Answer::Stream(mut reply) => {
             while let Some(outgoing) = reply.next().await {
-                let (Outgoing::Answer(text) | Outgoing::Notification(text)) = outgoing;
-                send(out, text).await;
+                send(out, outgoing.into_text()).await;
             }
             None
         }
     }
 }
 
-async fn send(out: &mpsc::Sender<String>, text: String) -> Option<ProtocolVersion> {
+async fn send(out: &mpsc::Sender<String>, text: String) -> Option<Agreed> {
     if out.send(text).await.is_err() {
         tracing::debug!("the host no longer reads");
     }

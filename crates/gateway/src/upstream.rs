@@ -3,14 +3,21 @@
 //! `Recorded<Outbound> → Reply`. Nothing else in this crate can make a request on a caller's
 //! behalf, because nothing else takes the proof apart.
 
+use std::borrow::Cow;
+
+use portcullis_mcp::error::WireError;
 use portcullis_mcp::headers;
+use portcullis_mcp::json::{Object, Span, Splice, quote};
 use portcullis_mcp::meta;
+use portcullis_mcp::result::input_responses;
 use portcullis_upstream::{Exchange, Request, UpstreamError};
 
 use crate::audit::Recorded;
 use crate::refusal::{Reason, Refusal};
-use crate::registry::Call;
+use crate::registry::{Call, Round};
 use crate::shield::Screened;
+use crate::suspended::Suspended;
+use crate::tickets::Continuation;
 use crate::vault::Outbound;
 
 /// A call under way: the server's messages, and what they answer.
@@ -19,25 +26,110 @@ pub(crate) struct Reply {
     pub(crate) screened: Screened<Call>,
 }
 
-/// Sends a recorded call.
-pub(crate) async fn send(recorded: Recorded<Outbound>) -> Result<Reply, Refusal> {
+/// Sends a recorded call, or goes on with one that waited for the answers it brings.
+pub(crate) async fn send(
+    recorded: Recorded<Outbound>,
+    suspended: &Suspended,
+) -> Result<Reply, Refusal> {
     let screened = recorded.into_inner().into_screened();
+    let exchange = match screened.permitted().what().round() {
+        Round::First | Round::Next(Continuation::Anew) => ask(&screened, screened.params()).await?,
+        Round::Next(Continuation::Repeat(state)) => {
+            let state = [("requestState", Some(quote(state)))];
+            let params = with_members(screened.params(), state).map_err(internal)?;
+            ask(&screened, &params).await?
+        }
+        Round::Next(Continuation::Waiting(number)) => go_on(&screened, *number, suspended).await?,
+    };
+    Ok(Reply { exchange, screened })
+}
+
+/// Makes a call again with the answers that a host gave in the middle of it. What was recorded and
+/// judged of the call still stands; the answers were judged and recorded one by one.
+pub(crate) async fn send_again(
+    screened: &Screened<Call>,
+    answers: &[(String, String)],
+    state: Option<&str>,
+) -> Result<Exchange, Refusal> {
+    let answers: Vec<String> = answers
+        .iter()
+        .map(|(key, answer)| format!("{}:{answer}", quote(key)))
+        .collect();
+    let members = [
+        ("inputResponses", Some(format!("{{{}}}", answers.join(",")))),
+        ("requestState", state.map(quote)),
+    ];
+    let params = with_members(screened.params(), members).map_err(internal)?;
+    ask(screened, &params).await
+}
+
+async fn ask(screened: &Screened<Call>, params: &str) -> Result<Exchange, Refusal> {
     let call = screened.permitted().what();
     let method = call.target().method;
-    let name = headers::name_of(method, Some(screened.params()))?;
+    let name = headers::name_of(method, Some(params))?;
+    // Arguments may have been altered on the way; the headers say what is sent.
+    let mirrored = &call.definition().mirrored;
+    let headers = if mirrored.is_empty() {
+        Vec::new()
+    } else {
+        mirrored.write(arguments(params))
+    };
     let request = Request {
         method,
-        params: screened.params(),
+        params,
         name: name.as_deref(),
+        headers: &headers,
         progress: meta::progress_token(call.admitted().message().params()).is_some(),
         log_level: call.admitted().protocol().log_level.as_deref(),
     };
-    let exchange = call
-        .connection()
-        .request(request)
-        .await
-        .map_err(broken_off)?;
-    Ok(Reply { exchange, screened })
+    call.connection().request(request).await.map_err(broken_off)
+}
+
+/// Answers the question that a call waits with.
+async fn go_on(
+    screened: &Screened<Call>,
+    number: u64,
+    suspended: &Suspended,
+) -> Result<Exchange, Refusal> {
+    let gone = || Refusal::new(Reason::RequestStateInvalid);
+    let key = suspended.key(number).ok_or_else(gone)?;
+    let answers = input_responses(screened.answers().unwrap_or("{}"))?;
+    // Without an answer the call goes on waiting for one.
+    let Some((_, (answer, _))) = answers.into_iter().find(|(known, _)| *known == *key) else {
+        return Err(Refusal::new(Reason::InvalidParams)
+            .detail(format!("inputResponses has no answer for {}", quote(&key))));
+    };
+    let mut waiting = suspended.take(number).ok_or_else(gone)?;
+    let connection = screened.permitted().what().connection();
+    waiting.exchange.set_deadline(Some(connection.deadline()));
+    waiting.question.answer(answer).await;
+    Ok(waiting.exchange)
+}
+
+fn arguments(params: &str) -> Option<&str> {
+    let object = Object::parse(params).ok()?;
+    object.get("arguments").map(|member| member.value)
+}
+
+fn with_members<'a, const N: usize>(
+    params: &'a str,
+    members: [(&str, Option<String>); N],
+) -> Result<Cow<'a, str>, WireError> {
+    let mut splice = Splice::new(params);
+    let whole = Span {
+        start: 0,
+        end: params.len(),
+    };
+    for (key, value) in members {
+        if let Some(value) = value {
+            splice.set_member(whole, key, value)?;
+        }
+    }
+    Ok(splice.finish())
+}
+
+fn internal(cause: WireError) -> Refusal {
+    Refusal::new(Reason::Internal).because(cause)
 }
 
 /// What it looks like to a host when a server fails in the middle of a call.

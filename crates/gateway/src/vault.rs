@@ -4,16 +4,17 @@
 //! configuration (`env:` or `file:`), read when the connection is opened and the same for every
 //! caller. Nothing of the caller's own credential can get here: authentication consumed it.
 
-use std::path::Path;
-
 use http::{HeaderName, Uri};
 use portcullis_config::{self as config, EraChoice, SecretRef};
+use portcullis_mcp::capabilities::ClientCapabilities;
 use portcullis_mcp::json::Limits;
+use portcullis_mcp::version::ProtocolVersion;
 use portcullis_upstream::{self as upstream, Spec};
 use secrecy::SecretString;
 
 use crate::registry::Call;
 use crate::shield::Screened;
+use crate::snapshot::Snapshot;
 
 /// Why a reference gave no secret.
 #[derive(Debug, thiserror::Error)]
@@ -81,9 +82,10 @@ pub fn read(reference: &SecretRef) -> Result<SecretString, VaultError> {
 pub(crate) fn spec(
     name: &str,
     server: &config::Server,
-    limits: &config::Limits,
-    base: &Path,
+    capabilities: ClientCapabilities,
+    snapshot: &Snapshot,
 ) -> Result<Spec, VaultError> {
+    let (limits, base) = (&snapshot.config().limits, snapshot.base());
     let transport = match &server.transport {
         config::Transport::Stdio {
             command,
@@ -138,6 +140,10 @@ pub(crate) fn spec(
         limits: Limits {
             max_bytes: limits.max_message,
             max_depth: limits.max_depth,
+        },
+        client: upstream::ClientCapabilities {
+            legacy: capabilities.write(ProtocolVersion::LATEST_LEGACY),
+            modern: capabilities.write(ProtocolVersion::LATEST),
         },
     })
 }

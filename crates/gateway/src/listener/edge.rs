@@ -66,8 +66,10 @@ pub(super) fn arrival(head: &Parts, remote: SocketAddr) -> Arrival {
         method: single("mcp-method"),
         name: single("mcp-name"),
         session: single("mcp-session-id"),
+        params: Vec::new(),
         ill_formed: None,
     };
+    let params = mirrored_arguments(&head.headers, &mut ill_formed);
     let forwarded = head.headers.contains_key(FORWARDED)
         || head.headers.contains_key("x-forwarded-for")
         || head.headers.contains_key("x-real-ip");
@@ -79,6 +81,7 @@ pub(super) fn arrival(head: &Parts, remote: SocketAddr) -> Arrival {
             forwarded,
             profile: Selector::Path(head.uri.path().to_owned()),
             headers: Headers {
+                params,
                 ill_formed,
                 ..headers
             },
@@ -145,6 +148,26 @@ fn single(
             None
         }
     }
+}
+
+/// The headers that mirror arguments of a tool (2026-07-28, custom headers).
+fn mirrored_arguments(
+    headers: &HeaderMap,
+    ill_formed: &mut Option<&'static str>,
+) -> Vec<(String, String)> {
+    let mut mirrored: Vec<(String, String)> = Vec::new();
+    for (name, value) in headers {
+        let Some(suffix) = name.as_str().strip_prefix("mcp-param-") else {
+            continue;
+        };
+        match value.to_str() {
+            Ok(value) if mirrored.iter().all(|(known, _)| known != suffix) => {
+                mirrored.push((suffix.to_owned(), value.to_owned()));
+            }
+            _ => *ill_formed = Some("mcp-param-*"),
+        }
+    }
+    mirrored
 }
 
 /// HTTP/2 names the host in `:authority`, HTTP/1.1 in `Host`. Both, if present, must be allowed.

@@ -50,8 +50,7 @@ pub(super) fn healthy() -> Response<Body> {
 
 fn refused(reason: Reason, status: u16, body: String) -> Response<Body> {
     let mut response = Response::new(full(body));
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = status_of(status);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     match reason {
@@ -76,27 +75,34 @@ fn refused(reason: Reason, status: u16, body: String) -> Response<Body> {
     response
 }
 
+fn status_of(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
 /// Waits for the first message: if it is the answer, one JSON document says it all.
 async fn streamed(mut reply: ReplyStream, accepted: Accepted) -> Response<Body> {
     if !accepted.stream {
         // The client cannot take notifications; only the answer reaches it.
+        reply.answer_only();
         loop {
             match reply.next().await {
-                Some(Outgoing::Answer(body)) => return message(StatusCode::OK, body, accepted),
-                Some(Outgoing::Notification(_)) => {}
+                Some(Outgoing::Answer { text, status }) => {
+                    return message(status_of(status), text, accepted);
+                }
+                Some(Outgoing::Message(_)) => {}
                 None => return empty(StatusCode::INTERNAL_SERVER_ERROR),
             }
         }
     }
     let first = match reply.next().await {
-        Some(Outgoing::Answer(body)) => return message(StatusCode::OK, body, accepted),
-        Some(Outgoing::Notification(body)) => body,
+        Some(Outgoing::Answer { text, status }) => {
+            return message(status_of(status), text, accepted);
+        }
+        Some(Outgoing::Message(text)) => text,
         None => return empty(StatusCode::INTERNAL_SERVER_ERROR),
     };
     let rest = stream::unfold(reply, |mut reply| async move {
-        let text = match reply.next().await? {
-            Outgoing::Answer(text) | Outgoing::Notification(text) => text,
-        };
+        let text = reply.next().await?.into_text();
         Some((text, reply))
     });
     let events = stream::once(std::future::ready(first))

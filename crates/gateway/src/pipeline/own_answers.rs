@@ -80,7 +80,7 @@ pub(super) async fn answer(
     let body = message::response(message.id().unwrap_or("null"), &result);
     entry.step("answer");
     entry.finish(Outcome::Ok, &result);
-    let agreed = (method == Method::Initialize).then_some(protocol.version);
+    let agreed = (method == Method::Initialize).then(|| protocol.agreed());
     Ok(Answer::Message {
         body,
         session,
@@ -93,6 +93,6 @@ fn new_session(gateway: &Gateway, admitted: &Admitted) -> Result<String, Refusal
     gateway.sessions().seal(
         routed.principal(),
         &routed.profile().name,
-        admitted.protocol().version,
+        admitted.protocol().agreed(),
     )
 }

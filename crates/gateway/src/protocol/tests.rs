@@ -19,6 +19,13 @@ struct Case {
     floor: &'static str,
 }
 
+fn agreed(version: ProtocolVersion) -> Agreed {
+    Agreed {
+        version,
+        capabilities: ClientCapabilities::NONE,
+    }
+}
+
 impl Case {
     fn http() -> Self {
         Self {
@@ -70,7 +77,7 @@ async fn check(case: Case, message: &str, expected: Result<&str, Reason>) {
         forwarded: false,
         profile: Selector::Name("main".to_owned()),
         headers,
-        connection: case.connection,
+        connection: case.connection.map(agreed),
     };
     let routed = |headers| {
         let arrival = Arrival {
@@ -86,7 +93,7 @@ async fn check(case: Case, message: &str, expected: Result<&str, Reason>) {
         let principal = Arc::clone(routed(Headers::default()).principal());
         headers.session = Some(
             sessions
-                .seal(&principal, "main", ProtocolVersion::V2025_03_26)
+                .seal(&principal, "main", agreed(ProtocolVersion::V2025_03_26))
                 .unwrap(),
         );
     }

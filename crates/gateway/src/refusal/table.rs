@@ -136,6 +136,15 @@ reasons! {
     /// A session that is unknown, ended, too old, or not the caller's.
     SessionUnknown => "session-unknown", "session-unknown", 404, codes::INVALID_REQUEST, Downstream, true, false,
         "no such session: send initialize again", "the session ended, was sealed by another key, or belongs to another principal";
+    /// A `requestState` that this gateway did not make for this call of this principal.
+    RequestStateInvalid => "request-state-invalid", "request-state-invalid", 400, codes::INVALID_PARAMS, Downstream, false, false,
+        "the request state is not valid for this call", "it was changed, is too old, belongs to another call or principal, or its call no longer waits here: make the call again without it";
+    /// Too many calls of one principal wait for answers.
+    TooManyWaiting => "too-many-waiting-calls", "too-many-waiting-calls", 429, -31003, Downstream, false, false,
+        "too many calls wait for answers", "answer or give up some of them; limits.max-waiting-calls is the bound";
+    /// The host did not answer what the server asked.
+    QuestionUnanswered => "question-unanswered", "question-unanswered", 200, -31004, Downstream, false, false,
+        "the host did not answer what the MCP server asked", "limits.input-timeout says how long a call waits";
     /// No server of the profile offers the thing.
     TargetUnknown => "target-unknown", "target-unknown", 200, codes::INVALID_PARAMS, Downstream, false, true,
         "no such thing here", "`portcullis tools list` shows what is known and why it is held";
@@ -154,6 +163,18 @@ reasons! {
     /// The server's answer holds content that the shield blocks.
     ResultBlocked => "result-blocked", "result-blocked", 200, -31011, Shield, false, false,
         "the server's answer was blocked by a content rule", "the audit entry lists the findings";
+    /// The server asks for something that the client does not offer, or that the profile does not carry.
+    QuestionNotOffered => "question-not-offered", "question-not-offered", 200, -31012, Policy, false, false,
+        "the MCP server asks for something that is not offered to it", "the profile's sampling, roots and elicitation say what servers may ask; the client must offer it too";
+    /// The server's question holds content that the shield blocks.
+    QuestionBlocked => "question-blocked", "question-blocked", 200, -31013, Shield, false, false,
+        "the MCP server's question was blocked by a content rule", "the audit entry lists the findings";
+    /// The server asks the user for a secret in a form.
+    QuestionAsksForSecret => "question-asks-for-secret", "question-asks-for-secret", 200, -31014, Shield, false, false,
+        "the MCP server asks the user for a secret", "forms must not ask for passwords, keys or codes; the server must send the user to a page of its own (URL mode)";
+    /// The server sends the user to a page that is not safe to open.
+    QuestionUrl => "question-url-unsafe", "question-url-unsafe", 200, -31015, Shield, false, false,
+        "the MCP server sends the user to an address that is not safe", "only https, or http on this machine, without user information and without punycode";
     /// The server cannot be reached or started.
     UpstreamUnavailable => "upstream-unavailable", "upstream-unavailable", 200, -31020, Upstream, true, false,
         "the MCP server is not available", "`portcullis check --connect` tries every server and says what failed";

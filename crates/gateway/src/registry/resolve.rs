@@ -3,11 +3,12 @@
 //! `Permitted<Admitted> → Call`. A name that nobody offers, that the profile does not select, or whose
 //! definition is not in force ends here; all three look alike from outside.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use portcullis_mcp::json::Span;
 use portcullis_mcp::method::Method;
-use portcullis_mcp::params::{Params, Reference, view};
+use portcullis_mcp::params::{Params, Raw, Reference, Retry, view};
 use portcullis_mcp::result::ListKind;
 use portcullis_policy::{Action, Target as PolicyTarget};
 use portcullis_upstream::Connection;
@@ -19,6 +20,7 @@ use crate::profile::{Member, Profile};
 use crate::protocol::Admitted;
 use crate::refusal::{Reason, Refusal, Subject};
 use crate::servers::{Lease, Leases};
+use crate::tickets::{Continuation, Tickets};
 
 /// A message with the approved definition it is for and the connection it will take.
 #[derive(Debug)]
@@ -29,6 +31,16 @@ pub(crate) struct Call {
     connection: Arc<Connection>,
     definition: Arc<Definition>,
     target: Target,
+    round: Round,
+}
+
+/// Which round of a call this is (2026-07-28, multi round trip).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Round {
+    /// The call is made. It may bring answers along, but no state.
+    First,
+    /// It is made again, as the state that came back says.
+    Next(Continuation),
 }
 
 /// What a call is aimed at.
@@ -38,12 +50,45 @@ pub(crate) struct Target {
     pub(crate) action: Action,
     /// As the host wrote it.
     pub(crate) subject: Subject,
-    /// As the server knows it: tool name, prompt name or URI.
+    /// As the server knows it: tool name, prompt name, URI or task id.
     pub(crate) name: String,
     /// Where the name stands in the params.
     pub(crate) name_span: Span,
     /// The arguments in the params, if the method has any.
     pub(crate) arguments: Option<Span>,
+    /// The state that a host brings back, as it wrote it.
+    pub(crate) state: Option<String>,
+    /// Whether the params have a state or answers.
+    pub(crate) again: bool,
+}
+
+impl Target {
+    fn new(
+        (method, action): (Method, Action),
+        subject: Subject,
+        (name, name_span): (Cow<'_, str>, Span),
+    ) -> Self {
+        Self {
+            method,
+            action,
+            subject,
+            name: name.into_owned(),
+            name_span,
+            arguments: None,
+            state: None,
+            again: false,
+        }
+    }
+
+    /// With the arguments and the state of a call that can have several rounds.
+    fn with(self, arguments: Option<Raw<'_>>, retry: Retry<'_>) -> Self {
+        Self {
+            arguments: arguments.map(|(_, span)| span),
+            again: retry.request_state.is_some() || retry.input_responses.is_some(),
+            state: retry.request_state.map(|(state, _)| state.into_owned()),
+            ..self
+        }
+    }
 }
 
 impl Call {
@@ -63,9 +108,37 @@ impl Call {
         &self.target
     }
 
+    /// The task id that the host named, as it wrote it: a raw string.
+    pub(crate) fn task_id_as_sent(&self) -> Option<String> {
+        let params = self.admitted.message().params()?;
+        Some(self.target.name_span.of(params).to_owned())
+    }
+
+    pub(crate) fn round(&self) -> &Round {
+        &self.round
+    }
+
+    /// The call with what its state says about the rounds before.
+    pub(crate) fn in_round(self, round: Round) -> Self {
+        Self { round, ..self }
+    }
+
     /// Whether the call may change the world. Only reading methods are known not to.
     pub(crate) fn may_change(&self) -> bool {
-        self.target.method == Method::ToolsCall
+        matches!(
+            self.target.method,
+            Method::ToolsCall | Method::TasksUpdate | Method::TasksCancel
+        )
+    }
+
+    /// What a policy is asked about: the definition, but for what came from a template the very URI.
+    pub(crate) fn policy_target(&self) -> Option<PolicyTarget<'_>> {
+        let definition = &self.definition;
+        let name = match definition.kind {
+            Kind::Template => &self.target.name,
+            _ => &definition.name,
+        };
+        policy_target(definition.kind, &definition.server, name)
     }
 }
 
@@ -87,6 +160,8 @@ pub(crate) fn policy_target<'a>(
 pub(crate) struct Aim {
     target: Target,
     kind: Kind,
+    /// The one definition that can be meant, where the host does not name it itself.
+    owner: Option<(Arc<str>, String)>,
 }
 
 impl Aim {
@@ -97,70 +172,62 @@ impl Aim {
 }
 
 /// Reads a call's aim from its params.
-pub(crate) fn aim(admitted: &Admitted) -> Result<Aim, Refusal> {
+pub(crate) fn aim(admitted: &Admitted, tickets: &Tickets) -> Result<Aim, Refusal> {
     let unknown = || Refusal::new(Reason::MethodUnknown);
     let method = admitted.message().method().ok_or_else(unknown)?;
+    let mut owner = None;
     let (target, kind) = match view(method, admitted.message().params())? {
-        Params::CallTool(call) => (
-            Target {
-                method,
-                action: Action::ToolsCall,
-                subject: Subject::Tool(call.name.clone().into_owned()),
-                name: call.name.into_owned(),
-                name_span: call.name_span,
-                arguments: call.arguments.map(|(_, span)| span),
-            },
-            Kind::Tool,
-        ),
-        Params::GetPrompt(prompt) => (
-            Target {
-                method,
-                action: Action::PromptsGet,
-                subject: Subject::Prompt(prompt.name.clone().into_owned()),
-                name: prompt.name.into_owned(),
-                name_span: prompt.name_span,
-                arguments: prompt.arguments.map(|(_, span)| span),
-            },
-            Kind::Prompt,
-        ),
-        Params::ReadResource(resource) => (
-            Target {
-                method,
-                action: Action::ResourcesRead,
-                subject: Subject::Resource(resource.uri.clone().into_owned()),
-                name: resource.uri.into_owned(),
-                name_span: resource.uri_span,
-                arguments: None,
-            },
-            Kind::Resource,
-        ),
-        Params::Complete(complete) => match complete.reference {
-            Reference::Prompt { name, name_span } => (
-                Target {
-                    method,
-                    action: Action::CompletionComplete,
-                    subject: Subject::Prompt(name.clone().into_owned()),
-                    name: name.into_owned(),
-                    name_span,
-                    arguments: None,
-                },
-                Kind::Prompt,
-            ),
-            Reference::Resource { uri, uri_span } => (
-                Target {
-                    method,
-                    action: Action::CompletionComplete,
-                    subject: Subject::Resource(uri.clone().into_owned()),
-                    name: uri.into_owned(),
-                    name_span: uri_span,
-                    arguments: None,
-                },
-                Kind::Template,
-            ),
-        },
+        Params::CallTool(call) => {
+            // Tasks of 2025-11-25 are not carried, and a member that nobody judged must not go on.
+            if call.task.is_some() {
+                return Err(Refusal::new(Reason::InvalidParams)
+                    .detail("tasks of 2025-11-25 are not carried"));
+            }
+            let subject = Subject::Tool(call.name.clone().into_owned());
+            let asked = (method, Action::ToolsCall);
+            let target = Target::new(asked, subject, (call.name, call.name_span));
+            (target.with(call.arguments, call.retry), Kind::Tool)
+        }
+        Params::GetPrompt(prompt) => {
+            let subject = Subject::Prompt(prompt.name.clone().into_owned());
+            let asked = (method, Action::PromptsGet);
+            let target = Target::new(asked, subject, (prompt.name, prompt.name_span));
+            (target.with(prompt.arguments, prompt.retry), Kind::Prompt)
+        }
+        Params::ReadResource(resource) => {
+            let subject = Subject::Resource(resource.uri.clone().into_owned());
+            let asked = (method, Action::ResourcesRead);
+            let target = Target::new(asked, subject, (resource.uri, resource.uri_span));
+            (target.with(None, resource.retry), Kind::Resource)
+        }
+        Params::Complete(complete) => {
+            let asked = (method, Action::CompletionComplete);
+            match complete.reference {
+                Reference::Prompt { name, name_span } => {
+                    let subject = Subject::Prompt(name.clone().into_owned());
+                    (Target::new(asked, subject, (name, name_span)), Kind::Prompt)
+                }
+                Reference::Resource { uri, uri_span } => {
+                    let subject = Subject::Resource(uri.clone().into_owned());
+                    (Target::new(asked, subject, (uri, uri_span)), Kind::Template)
+                }
+            }
+        }
+        Params::Task(task) => {
+            let known = tickets.task_of(admitted.routed(), &task.task_id)?;
+            owner = Some((known.server, known.tool));
+            let named = (Cow::Owned(known.id), task.task_id_span);
+            // Whoever may not call the tool may not have what it does for him either.
+            let asked = (method, Action::ToolsCall);
+            (Target::new(asked, Subject::Task, named), Kind::Tool)
+        }
         _ => return Err(unknown()),
     };
-    Ok(Aim { target, kind })
+    Ok(Aim {
+        target,
+        kind,
+        owner,
+    })
 }
 
 /// Finds the definition, its server and a live connection to it.
@@ -170,25 +237,37 @@ pub(crate) async fn resolve(
     leases: &Leases<'_>,
     authz: &Authz,
 ) -> Result<Call, Refusal> {
-    let Aim { mut target, kind } = aim;
+    let Aim {
+        mut target,
+        kind,
+        owner,
+    } = aim;
     let admitted = connected.into_what();
     let profile = Arc::clone(admitted.routed().profile());
-    let owners: Vec<(&Member, String)> = match kind {
-        Kind::Tool | Kind::Prompt => profile
-            .owners(&target.name)
-            .map(|(member, name)| (member, name.to_owned()))
-            .collect(),
-        _ => profile
+    let owners: Vec<(&Member, Cow<'_, str>)> = match (&owner, kind) {
+        (Some((server, name)), _) => profile
             .members
             .iter()
-            .map(|member| (member, target.name.clone()))
+            .filter(|member| member.server == *server)
+            .map(|member| (member, Cow::Borrowed(name.as_str())))
+            .collect(),
+        (None, Kind::Tool | Kind::Prompt) => profile
+            .owners(&target.name)
+            .map(|(member, name)| (member, Cow::Owned(name.to_owned())))
+            .collect(),
+        (None, _) => profile
+            .members
+            .iter()
+            .map(|member| (member, Cow::Owned(target.name.clone())))
             .collect(),
     };
     let mut refusal = Refusal::of(Reason::TargetUnknown, target.subject.clone());
     for (member, name) in owners {
         match locate(&profile, member, kind, &name, leases).await {
             Ok(Some(found)) => {
-                target.name = name;
+                if owner.is_none() {
+                    target.name = name.into_owned();
+                }
                 let Found {
                     lease,
                     connection,
@@ -200,6 +279,7 @@ pub(crate) async fn resolve(
                     connection,
                     definition,
                     target,
+                    round: Round::First,
                 });
             }
             Ok(None) => {}

@@ -1,3 +1,5 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis_config as config;
 use portcullis_store::Sqlite;
 
@@ -5,7 +7,10 @@ use super::*;
 use crate::arrival::{Arrival, Credential, Facts, Headers, Selector, Transport};
 use crate::authn::Authenticator;
 
-const VERSION: ProtocolVersion = ProtocolVersion::V2025_06_18;
+const AGREED: Agreed = Agreed {
+    version: ProtocolVersion::V2025_06_18,
+    capabilities: ClientCapabilities::ELICITATION_FORM,
+};
 
 async fn sessions() -> (Sessions, Arc<Sqlite>) {
     let store = Arc::new(Sqlite::open_in_memory().await.unwrap());
@@ -35,7 +40,7 @@ fn principal(name: &str) -> Principal {
 fn opens(sessions: &Sessions, id: &str, who: &str, profile: &str, bound: bool) -> bool {
     match sessions.open_id(id, &principal(who), profile, bound) {
         Ok(session) => {
-            assert_eq!(session.version(), VERSION);
+            assert_eq!((session.id(), session.agreed()), (id, AGREED));
             true
         }
         Err(refusal) => {
@@ -48,7 +53,7 @@ fn opens(sessions: &Sessions, id: &str, who: &str, profile: &str, bound: bool) -
 #[tokio::test]
 async fn a_session_is_good_for_its_principal_and_profile() {
     let (sessions, _) = sessions().await;
-    let id = sessions.seal(&principal("ana"), "main", VERSION).unwrap();
+    let id = sessions.seal(&principal("ana"), "main", AGREED).unwrap();
     assert!(id.bytes().all(|byte| (0x21..=0x7e).contains(&byte)), "{id}");
     assert!(opens(&sessions, &id, "ana", "main", true));
     assert!(!opens(&sessions, &id, "ben", "main", true));
@@ -61,7 +66,7 @@ async fn a_session_is_good_for_its_principal_and_profile() {
 async fn two_sessions_are_never_the_same_and_say_nothing() {
     let (sessions, _) = sessions().await;
     let ids: Vec<String> = (0..50)
-        .map(|_| sessions.seal(&principal("ana"), "main", VERSION).unwrap())
+        .map(|_| sessions.seal(&principal("ana"), "main", AGREED).unwrap())
         .collect();
     let distinct: std::collections::HashSet<&String> = ids.iter().collect();
     assert_eq!(distinct.len(), 50);
@@ -72,7 +77,7 @@ async fn two_sessions_are_never_the_same_and_say_nothing() {
 #[tokio::test]
 async fn a_session_with_any_byte_changed_is_unknown() {
     let (sessions, _) = sessions().await;
-    let id = sessions.seal(&principal("ana"), "main", VERSION).unwrap();
+    let id = sessions.seal(&principal("ana"), "main", AGREED).unwrap();
     let bytes = URL_SAFE_NO_PAD.decode(&id).unwrap();
     for at in 0..bytes.len() {
         for bit in [1, 0x80] {
@@ -119,7 +124,7 @@ async fn a_session_with_any_byte_changed_is_unknown() {
 async fn a_session_of_another_key_is_unknown() {
     let (here, _) = sessions().await;
     let (there, _) = sessions().await;
-    let id = there.seal(&principal("ana"), "main", VERSION).unwrap();
+    let id = there.seal(&principal("ana"), "main", AGREED).unwrap();
     assert!(!opens(&here, &id, "ana", "main", false));
 }
 
@@ -127,7 +132,7 @@ async fn a_session_of_another_key_is_unknown() {
 async fn whoever_shares_the_store_shares_the_sessions() {
     let (one, store) = sessions().await;
     let two = Sessions::open(store).await.unwrap();
-    let id = one.seal(&principal("ana"), "main", VERSION).unwrap();
+    let id = one.seal(&principal("ana"), "main", AGREED).unwrap();
     assert!(opens(&two, &id, "ana", "main", true));
     one.end(&one.open_id(&id, &principal("ana"), "main", true).unwrap())
         .await
@@ -137,40 +142,23 @@ async fn whoever_shares_the_store_shares_the_sessions() {
     assert!(!opens(&two, &id, "ana", "main", true));
 }
 
-/// A session id as this gateway makes it, with these contents.
-fn sealed(sessions: &Sessions, contents: &Sealed, purpose: &[u8]) -> String {
-    let plain = serde_json::to_vec(contents).unwrap();
-    let nonce = [7u8; NONCE];
-    let boxed = sessions
-        .cipher
-        .encrypt(
-            &Nonce::from(nonce),
-            Payload {
-                msg: &plain,
-                aad: purpose,
-            },
-        )
-        .unwrap();
-    URL_SAFE_NO_PAD.encode([&nonce[..], &boxed].concat())
-}
-
 #[tokio::test]
 async fn a_session_ends_after_its_lifetime() {
     let (sessions, _) = sessions().await;
     let issued = |age: i64| Sealed {
         p: "user:ana".to_owned(),
         f: "main".to_owned(),
-        v: VERSION.as_str().to_owned(),
+        v: AGREED.version.as_str().to_owned(),
+        c: AGREED.capabilities.bits(),
         t: clock::unix_seconds() - age,
     };
-    for (age, purpose, expected) in [
-        (0, PURPOSE, true),
-        (LIFETIME - 60, PURPOSE, true),
-        (LIFETIME, PURPOSE, false),
-        (i64::MAX, PURPOSE, false),
-        (0, b"portcullis cursor v1".as_slice(), false),
+    for (age, expected) in [
+        (0, true),
+        (LIFETIME - 60, true),
+        (LIFETIME, false),
+        (i64::MAX, false),
     ] {
-        let id = sealed(&sessions, &issued(age), purpose);
+        let id = sessions.seal.seal(&issued(age)).unwrap();
         assert_eq!(
             opens(&sessions, &id, "ana", "main", true),
             expected,
@@ -182,7 +170,7 @@ async fn a_session_ends_after_its_lifetime() {
 #[tokio::test]
 async fn what_ended_here_stays_ended_when_the_store_has_not_heard_of_it() {
     let (sessions, _) = sessions().await;
-    let id = sessions.seal(&principal("ana"), "main", VERSION).unwrap();
+    let id = sessions.seal(&principal("ana"), "main", AGREED).unwrap();
     let until = clock::unix_micros() + 60_000_000;
     sessions.ended.write().unwrap().insert(id.clone(), until);
     sessions
@@ -202,8 +190,5 @@ async fn a_key_of_the_wrong_length_is_no_key() {
         .secret("legacy-session-key", &|| vec![1; 16])
         .await
         .unwrap();
-    assert!(matches!(
-        Sessions::open(store).await,
-        Err(SessionError::Key)
-    ));
+    assert!(matches!(Sessions::open(store).await, Err(SealError::Key)));
 }
