@@ -17,6 +17,8 @@ use crate::UpstreamError;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Silent streams stay open for long; a peer that is gone is noticed by probes of the system.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 /// A server's response head may be this long.
 const MAX_HEAD: usize = 64 * 1024;
 
@@ -49,6 +51,7 @@ impl HttpClient {
         http.enforce_http(false);
         http.set_nodelay(true);
         http.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        http.set_keepalive(Some(KEEPALIVE));
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()

@@ -24,6 +24,7 @@ use crate::{UpstreamError, requests};
 /// anything.
 const MAX_RESUMES: u32 = 20;
 const DEFAULT_RETRY: Duration = Duration::from_secs(1);
+const MIN_RETRY: Duration = Duration::from_millis(10);
 const MAX_RETRY: Duration = Duration::from_secs(30);
 
 /// One request to an HTTP server. The reply is read as the caller asks for it, so a slow caller
@@ -176,7 +177,8 @@ impl HttpExchange {
             match events.next().await {
                 Some(Ok(event)) => {
                     if let Some(retry) = event.retry {
-                        self.resumption.retry = Duration::from_millis(retry).min(MAX_RETRY);
+                        self.resumption.retry =
+                            Duration::from_millis(retry).clamp(MIN_RETRY, MAX_RETRY);
                     }
                     if event.id.is_some() {
                         self.resumption.last_event = event.id;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::Method as Verb;
+use http::{HeaderValue, Method as Verb};
 use hyper::body::Incoming;
 use portcullis_mcp::{Kind, Message};
 
@@ -13,6 +13,8 @@ use crate::incoming::{self, Notice};
 use crate::peer::Peer;
 use crate::requests;
 
+/// Whatever the server asks for.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
@@ -26,39 +28,59 @@ pub(crate) async fn follow(endpoint: Arc<Endpoint>) {
     }
 }
 
+/// Where the stream can be taken up (2025-11-25, Resumability and Redelivery).
+#[derive(Debug, Default)]
+struct Position {
+    last_event: Option<String>,
+    retry: Option<Duration>,
+}
+
 async fn read_again_and_again(endpoint: &Arc<Endpoint>) {
+    let mut position = Position::default();
     let mut wait = FIRST_WAIT;
     let mut missed = false;
     loop {
         let opened = Instant::now();
-        match endpoint.bare(Verb::GET, None).await {
+        let last_event = position.last_event.as_deref();
+        match endpoint.bare(Verb::GET, last_event).await {
             Ok(response) if response.status().is_success() => {
                 let Ok(Reply::Events(body)) = reply(response) else {
                     return;
                 };
+                // Whether everything is delivered again cannot be known.
                 if missed {
                     endpoint.peer.changes.count_all();
                 }
-                read(endpoint, body).await;
+                read(endpoint, body, &mut position).await;
                 missed = true;
             }
             Ok(response) if response.status().is_server_error() => {}
+            // Perhaps only the place is not known any more.
+            Ok(_) if last_event.is_some() => position.last_event = None,
             Ok(_) => return,
             Err(_) => {}
         }
         if opened.elapsed() > LONGEST_WAIT {
             wait = FIRST_WAIT;
         }
-        tokio::time::sleep(wait).await;
+        tokio::time::sleep(position.retry.unwrap_or(wait)).await;
         wait = wait.saturating_mul(2).min(LONGEST_WAIT);
     }
 }
 
 /// Reads one stream to its end.
-async fn read(endpoint: &Arc<Endpoint>, body: Incoming) {
+async fn read(endpoint: &Arc<Endpoint>, body: Incoming, position: &mut Position) {
     let peer = &endpoint.peer;
     let mut events = Events::new(body, peer.limits.max_bytes);
     while let Some(Ok(event)) = events.next().await {
+        if let Some(retry) = event.retry {
+            let retry = Duration::from_millis(retry);
+            position.retry = Some(retry.clamp(SHORTEST_WAIT, LONGEST_WAIT));
+        }
+        // Only what can be sent back in a header is of use.
+        if let Some(id) = event.id {
+            position.last_event = HeaderValue::from_str(&id).is_ok().then_some(id);
+        }
         if event.data.is_empty() {
             continue;
         }

@@ -10,6 +10,9 @@ use tokio::sync::mpsc;
 use crate::endpoint::{Endpoint, Reply, Seen, event, modern};
 use crate::support::{connect, soon};
 
+/// The open streams, with the requests that opened them.
+type Feeds = Arc<Mutex<Vec<(Seen, mpsc::Sender<String>)>>>;
+
 fn notification(method: &str, subscription: &Value) -> String {
     let meta = json!({"io.modelcontextprotocol/subscriptionId": subscription});
     event(
@@ -20,7 +23,7 @@ fn notification(method: &str, subscription: &Value) -> String {
 
 #[tokio::test]
 async fn a_subscription_reads_its_own_stream() {
-    let feeds: Arc<Mutex<Vec<(Seen, mpsc::Sender<String>)>>> = Arc::default();
+    let feeds: Feeds = Arc::default();
     let opened = Arc::clone(&feeds);
     let endpoint = Endpoint::start(modern(move |seen| {
         let (reply, feed) = Reply::live();
