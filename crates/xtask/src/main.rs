@@ -1,6 +1,11 @@
-//! Chores of the repository: `cargo xtask test`, `peers`, `generate` and `tidy`.
+//! Chores of the repository: `cargo xtask test`, `peers`, `generate`, `tidy`, `bench` and
+//! `instructions`.
 
+mod bench;
+mod conformance;
+mod fuzz;
 mod generate;
+mod instructions;
 mod peers;
 mod step;
 mod test;
@@ -29,11 +34,32 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
+    /// Run the official conformance suite directly and through Portcullis, and compare
+    Conformance(conformance::Options),
+    /// What the suite calls as the client under test
+    #[command(hide = true)]
+    ConformanceClient {
+        /// Leave Portcullis out
+        #[arg(long)]
+        direct: bool,
+        /// The suite's server
+        url: String,
+    },
+    /// Measure the gateway beside a bare proxy, and beside agentgateway where it is given
+    Bench(bench::Bench),
+    /// Run the fuzz targets, each for some seconds
+    Fuzz(fuzz::Options),
     /// Write the reference pages in docs/reference from the code
     Generate {
         /// Write nothing; fail if a page is not what would be written
         #[arg(long)]
         check: bool,
+    },
+    /// Count the instructions of fixed work, and fail where they grew by more than 5 %
+    Instructions {
+        /// Write the counts as the new baseline
+        #[arg(long)]
+        accept: bool,
     },
     /// Install the MCP servers and clients of interop/ at their locked versions
     Peers,
@@ -50,7 +76,14 @@ enum Chore {
 fn main() -> ExitCode {
     let root = root();
     let outcome = match Arguments::parse().chore {
+        Chore::Bench(bench) => bench::run(&root, &bench),
+        Chore::Conformance(options) => tools::require(true)
+            .and_then(|()| peers::install(&root))
+            .and_then(|()| conformance::run(&root, &options)),
+        Chore::ConformanceClient { direct, url } => conformance::run_client(&root, &url, direct),
+        Chore::Fuzz(options) => fuzz::run(&root, &options),
         Chore::Generate { check } => generate::run(&root, check),
+        Chore::Instructions { accept } => instructions::run(&root, accept),
         Chore::Peers => tools::require(true).and_then(|()| peers::install(&root)),
         Chore::Test { fast } => test::run(&root, fast),
         Chore::Tidy => tidy::run(&root),
