@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::error::WireError;
+use crate::json;
 use crate::message::{Kind, Message};
 use crate::meta;
 use crate::method::Method;
@@ -122,16 +123,16 @@ pub fn agree(
     message: &Message,
 ) -> Result<(), HeaderMismatch> {
     let required = message.kind() == Kind::Request;
-    let version = meta::modern(message.params())
-        .ok()
-        .flatten()
-        .map(|meta| meta.protocol_version);
+    // Read for itself, so that a self-description with other faults hides no disagreement.
+    let version = message
+        .params()
+        .and_then(|params| meta::member(params, meta::PROTOCOL_VERSION));
     // A notification's `_meta` need not say the version; then the header has nothing to disagree with.
     if required || version.is_some() {
         compare(
             PROTOCOL_VERSION,
             version_header.map(Cow::Borrowed),
-            version.as_deref(),
+            version.and_then(json::as_string).as_deref(),
             required,
         )?;
     }

@@ -27,8 +27,8 @@ struct Mirrored {
 /// Why a tool's schema may not be used over HTTP: the tool is left out of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParamHeaderFault {
-    /// The definition or its schema is not an object.
-    #[error("the input schema is not an object")]
+    /// The definition is not an object.
+    #[error("the definition is not an object")]
     NotAnObject,
     /// An annotation is not a string.
     #[error("x-mcp-header is not a string")]

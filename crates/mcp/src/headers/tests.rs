@@ -177,3 +177,23 @@ fn notifications_may_leave_headers_out() {
     );
     assert!(agree(Some("2025-11-25"), None, None, &stamped).is_err());
 }
+
+#[test]
+fn an_incomplete_description_hides_no_disagreement() {
+    let said = |meta: &str| {
+        message(&format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"_meta":{meta}}}}}"#
+        ))
+    };
+    let incomplete = said(r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#);
+    let not_text = said(r#"{"io.modelcontextprotocol/protocolVersion":7}"#);
+    let check = |version, message: &Message, expected: Result<(), HeaderProblem>| {
+        let agreed = agree(version, None, None, message);
+        assert_eq!(agreed.map_err(|mismatch| mismatch.problem), expected);
+    };
+    check(Some("2026-07-28"), &incomplete, Ok(()));
+    check(None, &incomplete, Ok(()));
+    check(Some("2026-07-29"), &incomplete, Err(HeaderProblem::Differs));
+    check(Some("7"), &not_text, Err(HeaderProblem::Differs));
+    check(Some("anything"), &said("{}"), Ok(()));
+}

@@ -45,7 +45,6 @@ impl Search {
     fn schema(&mut self, raw: &str, place: Place) -> Result<(), ParamHeaderFault> {
         let schema = match json::kind(raw) {
             JsonKind::Object => Object::parse(raw).map_err(|_| ParamHeaderFault::NotAnObject)?,
-            _ if place == Place::Root => return Err(ParamHeaderFault::NotAnObject),
             JsonKind::Array => return self.alternatives(raw),
             _ => return Ok(()),
         };

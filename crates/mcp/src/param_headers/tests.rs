@@ -32,6 +32,8 @@ fn tools_without_annotations_have_no_headers() {
         r#"{"name":"\u0074","inputSchema":{"type":"object","properties":{"a":true}}}"#,
         r#"{"name":"t","description":"x-mcp-header","inputSchema":{"properties":{"x-mcp-header":{"type":"string"}}}}"#,
         r#"{"name":"t","x-mcp-header":"A","inputSchema":{"properties":[]}}"#,
+        r#"{"title":"x-mcp-header","inputSchema":[true]}"#,
+        r#"{"title":"x-mcp-header","inputSchema":true}"#,
     ] {
         assert!(ParamHeaders::of_tool(text).unwrap().is_empty(), "{text}");
     }
@@ -96,8 +98,8 @@ fn annotations_that_break_a_rule_are_refused() {
     }
     check(r#"["x-mcp-header"]"#, F::NotAnObject);
     check(
-        r#"{"title":"x-mcp-header","inputSchema":[]}"#,
-        F::NotAnObject,
+        &format!(r#"{{"name":"t","inputSchema":[{marked}]}}"#),
+        F::NotReachable,
     );
     // Also when its name is written with escapes.
     check(
