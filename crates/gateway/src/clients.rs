@@ -68,6 +68,8 @@ struct State {
     /// Set when the session is over: nothing more is asked or kept.
     over: bool,
     questions: HashMap<u64, oneshot::Sender<Message>>,
+    /// Calls under way, by the host's raw id, with the way to end each.
+    calls: HashMap<String, (u64, oneshot::Sender<()>)>,
     /// Position in [`LOG_LEVELS`].
     level: Option<usize>,
 }
@@ -195,6 +197,32 @@ impl Client {
         waiting.is_some_and(|waiting| waiting.send(message).is_ok())
     }
 
+    /// Opens a call of the host, so that the host can end it by its raw id.
+    pub(crate) fn call(self: &Arc<Self>, id: &str) -> Running {
+        let number = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
+        let (end, ended) = oneshot::channel();
+        let mut state = self.lock();
+        // Of two calls under one id, which no host may make, the later can be ended.
+        if !state.over {
+            state.calls.insert(id.to_owned(), (number, end));
+        }
+        drop(state);
+        Running {
+            number,
+            id: id.to_owned(),
+            ended,
+            client: Arc::clone(self),
+        }
+    }
+
+    /// Ends a call that the host no longer wants (2025-11-25, cancellation). `false` when there is
+    /// none under this raw id.
+    pub(crate) fn cancel(&self, id: &str) -> bool {
+        self.used();
+        let call = self.lock().calls.remove(id);
+        call.is_some_and(|(_, call)| call.send(()).is_ok())
+    }
+
     /// Keeps from which level on the host wants to hear what servers log. `false` for a word that
     /// is no level.
     pub(crate) fn set_level(&self, level: &str) -> bool {
@@ -232,10 +260,44 @@ impl Client {
         state.over = true;
         // Dropping the senders tells whoever waits.
         state.questions.clear();
+        state.calls.clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call of a host that the host can end.
+#[derive(Debug)]
+#[must_use = "dropping it forgets the call"]
+pub(crate) struct Running {
+    number: u64,
+    id: String,
+    ended: oneshot::Receiver<()>,
+    client: Arc<Client>,
+}
+
+impl Running {
+    /// Completes when the host ended the call; never, when it cannot any more. Safe to cancel.
+    pub(crate) async fn ended(&mut self) {
+        if self.ended.is_terminated() || (&mut self.ended).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut state = self.client.lock();
+        // A later call under the same id is not forgotten with this one.
+        if state
+            .calls
+            .get(&self.id)
+            .is_some_and(|(number, _)| *number == self.number)
+        {
+            state.calls.remove(&self.id);
+        }
     }
 }
 

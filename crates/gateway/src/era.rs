@@ -52,11 +52,12 @@ pub(crate) fn fit<'a>(
                 splice.set_member(whole, "resultType", "\"complete\"")?;
             }
             // Only an answer can be cached, not a question (2026-07-28, caching).
-            if is_cacheable(method) && is_complete(result) {
-                if result.get("ttlMs").is_none() {
-                    splice.set_member(whole, "ttlMs", "0")?;
-                }
+            let answer = is_complete(result);
+            if is_cacheable(method) && (answer || result.get("cacheScope").is_some()) {
                 splice.set_member(whole, "cacheScope", "\"private\"")?;
+            }
+            if is_cacheable(method) && answer && result.get("ttlMs").is_none() {
+                splice.set_member(whole, "ttlMs", "0")?;
             }
         }
         Era::Legacy => {

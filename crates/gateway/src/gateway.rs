@@ -11,6 +11,7 @@ use portcullis_store::{
     AuditRecord, AuditStore, Closed, RegistryStore, SessionStore, Sqlite, StoreError,
 };
 use portcullis_upstream::{HttpClient, UpstreamError};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::audit::Trail;
@@ -31,6 +32,8 @@ use crate::tickets::Tickets;
 const POLL: Duration = Duration::from_millis(500);
 /// How often unused connections are looked for, in polls.
 const SWEEP: u32 = 60;
+/// How many calls may go on without their connection at a time.
+const DETACHED: usize = 1_000;
 /// An entry that is open for longer than this was left by a crash, in microseconds.
 const LOST: i64 = 3_600_000_000;
 
@@ -97,6 +100,7 @@ pub struct Gateway {
     clients: Clients,
     tickets: Tickets,
     suspended: Suspended,
+    detached: Arc<Semaphore>,
     registry: Registry,
     servers: Servers,
     trail: Trail,
@@ -118,6 +122,7 @@ impl Gateway {
             clients: Clients::default(),
             tickets: Tickets::open(&*stores.sessions).await?,
             suspended: Suspended::new(),
+            detached: Arc::new(Semaphore::new(DETACHED)),
             registry: Registry::open(Arc::clone(&stores.registry)).await?,
             servers: Servers::new(HttpClient::new()?),
             trail,
@@ -234,6 +239,11 @@ impl Gateway {
 
     pub(crate) fn suspended(&self) -> &Suspended {
         &self.suspended
+    }
+
+    /// Where calls go on that lost their connection.
+    pub(crate) fn detached(&self) -> &Arc<Semaphore> {
+        &self.detached
     }
 
     pub(crate) fn registry(&self) -> &Registry {

@@ -4,6 +4,7 @@
 //! What can be refused without reading the body is refused here: verb, `Host`, `Origin`, media
 //! types. Everything else is the pipeline's.
 
+mod detach;
 mod edge;
 mod write;
 
@@ -141,7 +142,15 @@ async fn respond(
     }
     let limit = snapshot.config().limits.max_message;
     let entry = pipeline::begin(gateway, &arrival.facts, None);
-    let answer = pipeline::serve(gateway, entry, arrival, read(body, limit)).await;
+    // A host in a session may lose its connection and not mean it.
+    let answer = if pipeline::is_in_session(&arrival.facts) {
+        let served = Arc::clone(gateway);
+        let making =
+            async move { pipeline::serve(&served, entry, arrival, read(body, limit)).await };
+        detach::Detachable::new(making, gateway.detached()).await
+    } else {
+        pipeline::serve(gateway, entry, arrival, read(body, limit)).await
+    };
     write::answer(
         answer,
         accepted.unwrap_or(edge::Accepted::both()),

@@ -105,6 +105,7 @@ async fn visible(
         for definition in listing.definitions() {
             let shown = definition.standing == Standing::Approved
                 && member.selects(definition.kind, &definition.name)
+                && definition.reaches(profile, admitted.protocol().capabilities)
                 && permits(authz, admitted, definition);
             // A URI that two servers claim belongs to the first of them.
             if shown

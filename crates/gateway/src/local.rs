@@ -102,7 +102,11 @@ pub(crate) async fn set_level(
             log_level: None,
         };
         match connection.request(request).await {
-            Ok(mut exchange) => while let Some(Ok(_)) = exchange.next().await {},
+            Ok(exchange) => {
+                if let Err(error) = exchange.answer().await {
+                    tracing::warn!(server = %member.server, %error, "the log level was not taken");
+                }
+            }
             Err(error) => {
                 tracing::warn!(server = %member.server, %error, "the log level was not taken")
             }

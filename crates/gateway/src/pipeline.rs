@@ -8,7 +8,9 @@
 //! Each arrow is a function that takes the proof on its left and is alone in making the one on its
 //! right.
 
+mod batch;
 mod own_answers;
+mod told;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -26,6 +28,7 @@ use crate::authz::{Denied, Permitted};
 use crate::clients::SessionKey;
 use crate::digest::sha256;
 use crate::gateway::Gateway;
+use crate::profile::Routed;
 use crate::protocol::{Admitted, Door};
 use crate::refusal::{Reason, Refusal};
 use crate::registry::{self, Call, Round};
@@ -104,13 +107,40 @@ pub(crate) async fn serve(
         notification: false,
     };
     match forward(gateway, &snapshot, arrival, body, &mut entry, &mut asked).await {
-        Ok(Forwarded::Answer(answer)) => answer,
-        Ok(Forwarded::Reply(reply)) => {
+        Ok(Carried::Answer(answer)) => answer,
+        Ok(Carried::Reply(reply)) => {
             let gateway = Arc::clone(gateway);
-            Answer::Stream(Box::new(ReplyStream::new(*reply, entry, snapshot, gateway)))
+            Answer::Stream(Box::new(reply_stream(*reply, entry, snapshot, gateway)))
         }
         Err(refusal) => refuse(&refusal, &asked, &mut entry),
     }
+}
+
+/// The answer of a call, which a legacy host over HTTP can end by its id. Over stdio the listener ends
+/// the whole task, and in the modern era the end of the stream is the end of the call.
+fn reply_stream(
+    reply: upstream::Reply,
+    entry: Entry,
+    snapshot: Arc<Snapshot>,
+    gateway: Arc<Gateway>,
+) -> ReplyStream {
+    let admitted = reply.screened.permitted().what().admitted();
+    let (routed, message) = (admitted.routed(), admitted.message());
+    let ends_by_id =
+        admitted.protocol().era() == Era::Legacy && routed.facts().transport == Transport::Http;
+    let running = match (ends_by_id, SessionKey::of(routed), message.id()) {
+        (true, Some(key), Some(id)) => gateway
+            .clients()
+            .client(&key, routed.principal())
+            .ok()
+            .map(|client| client.call(id)),
+        _ => None,
+    };
+    let mut stream = ReplyStream::new(reply, entry, snapshot, gateway);
+    if let Some(running) = running {
+        stream.endable(running);
+    }
+    stream
 }
 
 /// Ends the legacy session that an arrival names.
@@ -170,19 +200,20 @@ pub(crate) fn turn_away(gateway: &Gateway, facts: &Facts, refusal: &Refusal) -> 
     refuse(refusal, &asked, &mut entry)
 }
 
-enum Forwarded {
+/// What became of a message that was not refused.
+enum Carried {
     Answer(Answer),
     Reply(Box<upstream::Reply>),
 }
 
 async fn forward(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     snapshot: &Arc<Snapshot>,
     arrival: Arrival,
     body: impl Future<Output = Result<Received, Refusal>>,
     entry: &mut Entry,
     asked: &mut Asked,
-) -> Result<Forwarded, Refusal> {
+) -> Result<Carried, Refusal> {
     let caller = snapshot.authenticator().authenticate(arrival)?; // Arrival → Authenticated
     entry.principal(caller.principal());
     entry.step("authn");
@@ -190,8 +221,29 @@ async fn forward(
     let routed = snapshot.profiles().route(caller)?; // Authenticated → Routed
     entry.describe(|opened| opened.profile = Some(routed.profile().name.clone()));
 
-    let message = parse(body.await?, snapshot)?;
-    note(&message, entry, asked);
+    match body.await? {
+        Received::Bytes(bytes) if batch::is_one(&bytes) => {
+            batch::serve(gateway, snapshot, routed, bytes, entry)
+                .await
+                .map(Carried::Answer)
+        }
+        received => {
+            let message = parse(received, snapshot)?;
+            note(&message, entry, asked);
+            carry(gateway, snapshot, routed, message, entry, asked).await
+        }
+    }
+}
+
+/// The path of one message from its endpoint on.
+async fn carry(
+    gateway: &Gateway,
+    snapshot: &Arc<Snapshot>,
+    routed: Routed,
+    message: Message,
+    entry: &mut Entry,
+    asked: &mut Asked,
+) -> Result<Carried, Refusal> {
     let admitted = door(gateway, snapshot).admit(routed, message)?; // Routed → Admitted
     asked.era = admitted.protocol().era();
     let protocol = admitted.protocol();
@@ -215,7 +267,7 @@ async fn forward(
     if !is_call(connected.what()) {
         return own_answers::answer(gateway, snapshot, connected, &leases, entry)
             .await
-            .map(Forwarded::Answer);
+            .map(Carried::Answer);
     }
 
     entry.undecided(); // That it may connect says nothing about the call.
@@ -237,7 +289,7 @@ async fn forward(
     let changes = outbound.screened().permitted().what().may_change();
     let recorded = entry.intend(outbound, changes).await?; // Outbound → Recorded<Outbound>
     let reply = upstream::send(recorded, gateway.suspended()).await?; // Recorded<Outbound> → Reply
-    Ok(Forwarded::Reply(Box::new(reply)))
+    Ok(Carried::Reply(Box::new(reply)))
 }
 
 /// The one strict parse of a message.
@@ -428,6 +480,11 @@ fn open_entry(gateway: &Gateway, snapshot: &Snapshot, facts: &Facts) -> Entry {
         entry.describe(|opened| opened.profile = Some(name.clone()));
     }
     entry
+}
+
+/// Whether a message comes in a legacy session, as far as its headers say.
+pub(crate) fn is_in_session(facts: &Facts) -> bool {
+    facts.headers.session.is_some() && assumed_era(facts) == Era::Legacy
 }
 
 /// The era to answer in as long as the message has not said which.

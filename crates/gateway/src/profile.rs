@@ -91,7 +91,7 @@ pub(crate) struct Profiles {
 }
 
 /// Proof that the caller reached an endpoint that exists.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Routed {
     principal: Arc<Principal>,
     profile: Arc<Profile>,

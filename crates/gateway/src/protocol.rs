@@ -132,39 +132,22 @@ impl Door<'_> {
         })
     }
 
+    /// The revision that a legacy session speaks.
+    pub(crate) fn session_version(&self, routed: &Routed) -> Result<ProtocolVersion, Refusal> {
+        self.agreed(routed).map(|agreed| agreed.version)
+    }
+
     /// Everything legacy but `initialize` lives in what `initialize` agreed on.
     fn in_session(&self, routed: &Routed, message: &Message) -> Result<Protocol, Refusal> {
-        let facts = routed.facts();
-        let agreed = match facts.transport {
-            Transport::Stdio => match (facts.connection, message.method()) {
-                (Some(agreed), _) => agreed,
-                // A host may ping a server that it has not initialized yet.
-                (None, Some(Method::Ping)) => Agreed {
+        let agreed = match (routed.facts().transport, message.method()) {
+            // A host may ping a server that it has not initialized yet.
+            (Transport::Stdio, Some(Method::Ping)) if routed.facts().connection.is_none() => {
+                Agreed {
                     version: ProtocolVersion::LATEST_LEGACY,
                     capabilities: ClientCapabilities::NONE,
-                },
-                (None, _) => return Err(Refusal::new(Reason::SessionMissing)),
-            },
-            Transport::Http => {
-                if let Some(version) = facts.headers.version.as_deref()
-                    && ProtocolVersion::parse(version).is_none()
-                {
-                    return Err(unsupported(version, None));
                 }
-                let id = facts
-                    .headers
-                    .session
-                    .as_deref()
-                    .ok_or_else(|| Refusal::new(Reason::SessionMissing))?;
-                self.sessions
-                    .open_id(
-                        id,
-                        routed.principal(),
-                        &routed.profile().name,
-                        self.session_binding,
-                    )?
-                    .agreed()
             }
+            _ => self.agreed(routed)?,
         };
         Ok(Protocol {
             version: agreed.version,
@@ -172,6 +155,24 @@ impl Door<'_> {
             log_level: None,
             capabilities: agreed.capabilities,
         })
+    }
+
+    fn agreed(&self, routed: &Routed) -> Result<Agreed, Refusal> {
+        let facts = routed.facts();
+        let missing = || Refusal::new(Reason::SessionMissing);
+        if facts.transport == Transport::Stdio {
+            return facts.connection.ok_or_else(missing);
+        }
+        if let Some(version) = facts.headers.version.as_deref()
+            && ProtocolVersion::parse(version).is_none()
+        {
+            return Err(unsupported(version, None));
+        }
+        let id = facts.headers.session.as_deref().ok_or_else(missing)?;
+        let (principal, profile) = (routed.principal(), &routed.profile().name);
+        let bound = self.session_binding;
+        let session = self.sessions.open_id(id, principal, profile, bound)?;
+        Ok(session.agreed())
     }
 }
 

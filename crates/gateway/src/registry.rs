@@ -14,7 +14,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use portcullis_mcp::capabilities::ClientCapabilities;
 use portcullis_mcp::json::{self, Object, Span, Splice};
+use portcullis_mcp::meta;
 use portcullis_mcp::param_headers::{ParamHeaderFault, ParamHeaders};
 use portcullis_mcp::result::ListKind;
 use portcullis_shield::{Direction, Shield, Verdict};
@@ -23,6 +25,7 @@ use tokio::sync::Mutex;
 
 use crate::clock;
 use crate::digest::sha256;
+use crate::profile::Profile;
 use pins::Pins;
 
 pub(crate) use catalogue::{Catalogue, Freshness, Listing, Source};
@@ -92,6 +95,18 @@ pub(crate) struct Definition {
     pub(crate) standing: Standing,
     /// The arguments that a call mirrors in headers; empty but for tools.
     pub(crate) mirrored: Arc<ParamHeaders>,
+    /// Whether only pages of its own server may call it (MCP Apps, visibility).
+    pub(crate) app_only: bool,
+}
+
+impl Definition {
+    /// Whether a client may have it at all. A page of one server must not reach tools of another one,
+    /// and behind a merged endpoint the host cannot tell them apart; a host without pages would show
+    /// such a tool to its model.
+    pub(crate) fn reaches(&self, profile: &Profile, capabilities: ClientCapabilities) -> bool {
+        !self.app_only
+            || (profile.members.len() == 1 && capabilities.contains(ClientCapabilities::UI))
+    }
 }
 
 /// The part of the configuration that decides about definitions.
@@ -117,6 +132,7 @@ struct Seen {
     text: String,
     hash: String,
     mirrored: Arc<ParamHeaders>,
+    app_only: bool,
 }
 
 impl Registry {
@@ -167,6 +183,7 @@ impl Registry {
                 text,
                 hash,
                 mirrored,
+                app_only,
             } = seen;
             Arc::new(Definition {
                 server: Arc::clone(server),
@@ -176,6 +193,7 @@ impl Registry {
                 hash,
                 standing,
                 mirrored,
+                app_only,
             })
         });
         Ok(judged.collect())
@@ -205,6 +223,7 @@ impl Registry {
                 hash: known.hash.clone(),
                 standing,
                 mirrored: Arc::clone(&known.mirrored),
+                app_only: known.app_only,
             })
         });
         judged.collect()
@@ -313,6 +332,7 @@ fn distinct(server: &str, kind: Kind, items: Vec<(String, String)>) -> Vec<Seen>
             Ok(canonical) => seen.push(Seen {
                 name,
                 hash: sha256(canonical.as_bytes()),
+                app_only: is_app_only(kind, &text),
                 text,
                 mirrored,
             }),
@@ -330,6 +350,26 @@ fn mirrored(kind: Kind, text: &str) -> Result<Arc<ParamHeaders>, ParamHeaderFaul
         Kind::Tool => ParamHeaders::of_tool(text).map(Arc::new),
         _ => Ok(Arc::default()),
     }
+}
+
+/// Whether a tool is for pages alone: `_meta.ui.visibility` names nobody else (MCP Apps). What cannot
+/// be read that way is no tool for a model either.
+fn is_app_only(kind: Kind, text: &str) -> bool {
+    if kind != Kind::Tool {
+        return false;
+    }
+    let Some(ui) = meta::member(text, "ui") else {
+        return false;
+    };
+    let visibility = Object::parse(ui)
+        .ok()
+        .and_then(|ui| ui.get("visibility").map(|member| member.value));
+    visibility.is_some_and(|raw| {
+        json::elements(raw).map_or(true, |who| {
+            !who.iter()
+                .any(|one| json::as_string(one.value).as_deref() == Some("model"))
+        })
+    })
 }
 
 /// The part of a definition that its pin covers: all of it, but for two members of a resource that

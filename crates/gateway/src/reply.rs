@@ -22,8 +22,10 @@ use portcullis_mcp::result::{self as results, ResultType};
 use portcullis_mcp::version::Era;
 use portcullis_shield::{Finding, Verdict};
 use portcullis_upstream::{Exchange, UpstreamError};
+use tokio::sync::Semaphore;
 
 use crate::audit::{Entry, Outcome};
+use crate::clients::Running;
 use crate::gateway::Gateway;
 use crate::receipt::Receipt;
 use crate::refusal::{Reason, Refusal};
@@ -45,6 +47,9 @@ pub(crate) struct ReplyStream {
     /// Messages that are due before anything else is read.
     ready: VecDeque<Outgoing>,
     questions: Questions,
+    /// Set for a host that can end the call by its id.
+    running: Option<Running>,
+    in_session: bool,
     /// Whether the host reads a stream, on which it can be asked.
     streams: bool,
     done: bool,
@@ -95,9 +100,27 @@ impl ReplyStream {
             gateway,
             ready: VecDeque::new(),
             questions: Questions::default(),
+            running: None,
+            in_session: false,
             streams: true,
             done: false,
         }
+    }
+
+    /// Lets the host end the call by its id (2025-11-25, cancellation).
+    pub(crate) fn endable(&mut self, running: Running) {
+        self.running = Some(running);
+        self.in_session = true;
+    }
+
+    /// Whether the call goes on when its connection is lost: in the legacy era, until its end.
+    pub(crate) fn outlives_connection(&self) -> bool {
+        !self.done && self.in_session
+    }
+
+    /// Where calls go on without their connection.
+    pub(crate) fn places(&self) -> &Arc<Semaphore> {
+        self.gateway.detached()
     }
 
     /// For a host that takes nothing but the answer, so that it cannot be asked on the way.
@@ -125,7 +148,13 @@ impl ReplyStream {
     }
 
     async fn advance(&mut self) -> Result<(), Refusal> {
-        match self.event().await {
+        let Some(event) = self.event().await else {
+            // Dropping the exchange tells the server; the entry closes as cancelled.
+            self.exchange = None;
+            self.done = true;
+            return Ok(());
+        };
+        match event {
             Event::Received(None) => Err(Refusal::new(Reason::UpstreamDied)),
             Event::Received(Some(Err(error))) => Err(upstream::broken_off(error)),
             Event::Received(Some(Ok(message))) => self.receive(message).await,
@@ -133,7 +162,21 @@ impl ReplyStream {
         }
     }
 
-    async fn event(&mut self) -> Event {
+    /// What happens next; cancelled by the host, that is nothing any more.
+    async fn event(&mut self) -> Option<Event> {
+        let Some(mut running) = self.running.take() else {
+            return Some(self.next_event().await);
+        };
+        let event = tokio::select! {
+            biased;
+            () = running.ended() => return None,
+            event = self.next_event() => event,
+        };
+        self.running = Some(running);
+        Some(event)
+    }
+
+    async fn next_event(&mut self) -> Event {
         let Some(exchange) = &mut self.exchange else {
             return Event::Received(None);
         };

@@ -234,6 +234,12 @@ impl Leases<'_> {
             .lease(server, self.principal, self.capabilities, self.snapshot)
     }
 
+    /// The connection to a server, if there is one now. None is opened.
+    pub(crate) fn running(&self, server: &Arc<str>) -> Option<Arc<Connection>> {
+        let lease = self.lease(server).ok()?;
+        lease.upstream.current()
+    }
+
     pub(crate) fn source<'s>(
         &'s self,
         lease: &'s Lease,

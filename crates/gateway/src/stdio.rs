@@ -58,6 +58,11 @@ pub async fn serve(
         lines.feed(read);
         while let Some(line) = lines.next_line() {
             let parsed = match line {
+                // A batch is taken apart on its way; it cannot be cancelled as a whole.
+                Ok(line) if line.starts_with(b"[") => {
+                    host.take_batch(line).await;
+                    continue;
+                }
                 Ok(line) => Message::parse(line, &limits).map_err(Refusal::from),
                 Err(_) => Err(Refusal::new(crate::refusal::Reason::MessageTooLarge)),
             };
@@ -134,6 +139,21 @@ impl Host {
         if let Some(id) = id {
             table.insert(id, handle);
         }
+    }
+
+    async fn take_batch(&mut self, line: Vec<u8>) {
+        while self.tasks.len() >= WAITING {
+            self.tasks.join_next().await;
+        }
+        let arrival = self.arrival();
+        let entry = pipeline::begin(&self.gateway, &arrival.facts, None);
+        let (gateway, out) = (Arc::clone(&self.gateway), self.out.clone());
+        let turns = Arc::clone(&self.turns);
+        self.tasks.spawn(async move {
+            let _turn = turns.acquire_owned().await;
+            let body = std::future::ready(Ok(Received::Bytes(line)));
+            serve_one(&gateway, entry, arrival, body, &out).await;
+        });
     }
 
     fn arrival(&self) -> Arrival {

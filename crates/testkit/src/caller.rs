@@ -30,6 +30,7 @@ pub struct Caller<'g> {
     speaks: Speaks,
     path: String,
     headers: Vec<(String, String)>,
+    capabilities: String,
     next: AtomicU64,
 }
 
@@ -49,8 +50,14 @@ impl<'g> Caller<'g> {
             speaks,
             path: path.to_owned(),
             headers,
+            capabilities: "{}".to_owned(),
             next: AtomicU64::new(1),
         }
+    }
+
+    /// Declares what it can be asked for: a raw capabilities object.
+    pub fn declare(&mut self, capabilities: &str) {
+        capabilities.clone_into(&mut self.capabilities);
     }
 
     /// Greets the gateway, in the legacy era, and keeps the session.
@@ -58,8 +65,11 @@ impl<'g> Caller<'g> {
         if self.speaks == Speaks::Modern {
             return;
         }
-        let params = r#"{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"tester","version":"1"}}"#;
-        let reply = self.call("initialize", params).await;
+        let params = format!(
+            r#"{{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{{"name":"tester","version":"1"}}}}"#,
+            self.capabilities
+        );
+        let reply = self.call("initialize", &params).await;
         let session = reply
             .header("mcp-session-id")
             .unwrap_or_else(|| panic!("no session: {reply:?}"))
@@ -97,7 +107,7 @@ impl<'g> Caller<'g> {
                     .http()
                     .header("mcp-protocol-version", "2026-07-28")
                     .header("mcp-method", method)
-                    .body(request(id, method, &modern_params(params)));
+                    .body(request(id, method, &self.stamped(params)));
                 match name {
                     Some(name) => call.header("mcp-name", &encode_value(&name)),
                     None => call,
@@ -105,6 +115,26 @@ impl<'g> Caller<'g> {
             }
         };
         call.header("accept", "application/json, text/event-stream")
+    }
+
+    fn stamped(&self, params: &str) -> String {
+        let none = r#""io.modelcontextprotocol/clientCapabilities":{}"#;
+        let own = format!(
+            r#""io.modelcontextprotocol/clientCapabilities":{}"#,
+            self.capabilities
+        );
+        modern_params(params).replacen(none, &own, 1)
+    }
+
+    /// Sends a request and reads what comes back message by message.
+    pub async fn open(&self, id: &str, method: &str, params: &str) -> crate::Opened {
+        self.prepare(id, method, params).open().await
+    }
+
+    /// Sends a message that gets no answer, and checks that it was taken.
+    pub async fn tell(&self, message: &str) {
+        let reply = self.gateway.keep(self.http().body(message).send().await);
+        assert_eq!(reply.status, 202, "{reply:?}");
     }
 
     /// Sends a request with raw params under a fresh id.
@@ -188,6 +218,7 @@ fn name_of(method: &str, params: &str) -> Option<String> {
     let member = match method {
         "tools/call" | "prompts/get" => "name",
         "resources/read" => "uri",
+        "tasks/get" | "tasks/update" | "tasks/cancel" => "taskId",
         _ => return None,
     };
     let members: BTreeMap<String, &RawValue> = serde_json::from_str(params).ok()?;

@@ -87,11 +87,33 @@ impl Call {
 
     /// Sends it and reads the response to its end.
     pub async fn send(self) -> Reply {
+        let (head, body, _connection) = self.respond().await;
+        let body = body.collect().await.unwrap().to_bytes();
+        Reply {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        }
+    }
+
+    /// Sends it and waits for the head of the response alone.
+    pub async fn open(self) -> Opened {
+        let (head, body, connection) = self.respond().await;
+        Opened {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+            read: String::new(),
+            _connection: connection,
+        }
+    }
+
+    async fn respond(self) -> (http::response::Parts, hyper::body::Incoming, Connection) {
         let stream = TcpStream::connect(self.address).await.unwrap();
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .unwrap();
-        let _connection = Connection(tokio::spawn(async move {
+        let connection = Connection(tokio::spawn(async move {
             // The gateway may close as it likes; what matters is the response.
             let _ended = connection.await;
         }));
@@ -101,12 +123,51 @@ impl Call {
         *request.headers_mut() = self.headers;
         let response = sender.send_request(request).await.unwrap();
         let (head, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Reply {
-            status: head.status.as_u16(),
-            headers: head.headers,
-            body: String::from_utf8(body.to_vec()).unwrap(),
+        (head, body, connection)
+    }
+}
+
+/// A response that is read as it comes. Dropping it closes the connection.
+pub struct Opened {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    body: hyper::body::Incoming,
+    read: String,
+    _connection: Connection,
+}
+
+impl Opened {
+    /// The data of the next event, or the whole of a JSON document; `None` at the end. Comments and
+    /// events without data are passed over.
+    pub async fn next(&mut self) -> Option<String> {
+        loop {
+            while let Some((event, rest)) = self.read.split_once("\n\n") {
+                let data: Vec<&str> = event
+                    .lines()
+                    .filter_map(|line| line.strip_prefix("data: "))
+                    .collect();
+                let data = data.join("\n");
+                self.read = rest.to_owned();
+                if !data.is_empty() {
+                    return Some(data);
+                }
+            }
+            let Some(frame) = self.body.frame().await else {
+                let rest = std::mem::take(&mut self.read);
+                return (!rest.trim().is_empty()).then_some(rest);
+            };
+            if let Ok(bytes) = frame.unwrap().into_data() {
+                self.read.push_str(std::str::from_utf8(&bytes).unwrap());
+            }
         }
+    }
+
+    /// The next message as a tree.
+    pub async fn json(&mut self) -> Value {
+        let text = self.next().await.expect("another message");
+        serde_json::from_str(&text).unwrap()
     }
 }
 

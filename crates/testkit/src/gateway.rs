@@ -101,6 +101,14 @@ impl TestGateway {
         self.caller(Speaks::Legacy, "/mcp/main", &[]).await
     }
 
+    /// A client at the profile `main` that can be asked for something: a raw capabilities object.
+    pub async fn able(&self, speaks: Speaks, capabilities: &str) -> Caller<'_> {
+        let mut caller = self.stranger(speaks, "/mcp/main", &[]);
+        caller.declare(capabilities);
+        caller.greet().await;
+        caller
+    }
+
     /// A modern client at the profile `main`.
     pub async fn modern(&self) -> Caller<'_> {
         self.caller(Speaks::Modern, "/mcp/main", &[]).await

@@ -24,19 +24,25 @@ pub struct Script {
 }
 
 /// One thing a server does when it is asked. In texts `$ID` is the request's id, `$TOKEN` its
-/// progress token and `$PARAMS` its params.
+/// progress token, `$PARAMS` its params and `$ANSWER` the last message that answered a question.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// A notification before the answer: method and raw params.
     Notify(String, String),
     /// A whole raw message before the answer.
     Message(String),
+    /// A request to the client, method and raw params; goes on when it is answered.
+    Ask(String, String),
+    /// The answer, unless the request brings `inputResponses`: a raw result that asks.
+    AskInResult(String),
     /// The answer: a raw result.
     Result(String),
     /// The answer: a raw JSON-RPC error object.
     Error(String),
     /// The answer: a whole raw message.
     Raw(String),
+    /// Waits for [`crate::ScriptedServer::go_on`].
+    Wait,
     /// Nothing any more; the connection stays open.
     Stall,
     /// The connection is dropped.

@@ -47,6 +47,8 @@ struct Shared {
     hook: Mutex<Option<Hook>>,
     announcements: broadcast::Sender<String>,
     abandoned: AtomicUsize,
+    asked: AtomicUsize,
+    going: tokio::sync::watch::Sender<bool>,
     down: AtomicBool,
 }
 
@@ -61,6 +63,8 @@ impl ScriptedServer {
             hook: Mutex::default(),
             announcements: broadcast::channel(64).0,
             abandoned: AtomicUsize::new(0),
+            asked: AtomicUsize::new(0),
+            going: tokio::sync::watch::Sender::new(false),
             down: AtomicBool::new(false),
         });
         tokio::spawn(http::serve(listener, Arc::clone(&shared)));
@@ -116,6 +120,20 @@ impl ScriptedServer {
             (self.calls(method).len() >= count).then_some(())
         })
         .await;
+    }
+
+    /// Lets every [`crate::Step::Wait`] go on, now and from now on.
+    pub fn go_on(&self) {
+        self.shared.going.send_replace(true);
+    }
+
+    /// The messages that answer requests of the server so far, whole.
+    pub fn answers(&self) -> Vec<String> {
+        self.received()
+            .into_iter()
+            .filter(|request| request.method.is_empty() && request.id.is_some())
+            .map(|request| request.body)
+            .collect()
     }
 
     /// Waits until the gateway gave up on `count` answers by closing their connection.

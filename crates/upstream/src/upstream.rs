@@ -115,6 +115,16 @@ impl Upstream {
         attempt.await
     }
 
+    /// The living connection, if there is one. None is opened.
+    pub fn current(&self) -> Option<Arc<Connection>> {
+        let mut state = self.0.lock();
+        state.bury_the_dead();
+        match &state.phase {
+            Phase::Open(connection) => Some(Arc::clone(connection)),
+            _ => None,
+        }
+    }
+
     /// Where it stands now.
     pub fn status(&self) -> Status {
         let mut state = self.0.lock();

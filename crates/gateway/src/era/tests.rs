@@ -26,7 +26,7 @@ fn each_era_gets_its_own_members() {
             "{}",
             Method::ToolsList,
             Modern,
-            r#"{"resultType":"complete","ttlMs":0,"cacheScope":"private"}"#,
+            r#"{"resultType":"complete","cacheScope":"private","ttlMs":0}"#,
         ),
         (
             r#"{"ttlMs":5,"cacheScope":"public","resultType":"task"}"#,

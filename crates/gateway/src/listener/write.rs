@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use portcullis_mcp::framing::write_event;
 
+use super::detach::Attached;
 use super::edge::Accepted;
 use crate::pipeline::Answer;
 use crate::refusal::Reason;
@@ -82,15 +83,19 @@ fn status_of(status: u16) -> StatusCode {
 /// Waits for the first message: if it is the answer, one JSON document says it all.
 async fn streamed(mut reply: ReplyStream, accepted: Accepted) -> Response<Body> {
     if !accepted.stream {
-        // The client cannot take notifications; only the answer reaches it.
         reply.answer_only();
+    }
+    let mut reply = Attached::new(reply);
+    if !accepted.stream {
+        // The client cannot take notifications; only the answer reaches it.
         loop {
             match reply.next().await {
                 Some(Outgoing::Answer { text, status }) => {
                     return message(status_of(status), text, accepted);
                 }
                 Some(Outgoing::Message(_)) => {}
-                None => return empty(StatusCode::INTERNAL_SERVER_ERROR),
+                // The host took its request back and wants no answer.
+                None => return empty(StatusCode::ACCEPTED),
             }
         }
     }
@@ -99,7 +104,7 @@ async fn streamed(mut reply: ReplyStream, accepted: Accepted) -> Response<Body> 
             return message(status_of(status), text, accepted);
         }
         Some(Outgoing::Message(text)) => text,
-        None => return empty(StatusCode::INTERNAL_SERVER_ERROR),
+        None => return empty(StatusCode::ACCEPTED),
     };
     let rest = stream::unfold(reply, |mut reply| async move {
         let text = reply.next().await?.into_text();

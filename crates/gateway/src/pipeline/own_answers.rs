@@ -29,7 +29,7 @@ pub(super) async fn answer(
     let admitted = connected.what();
     let (message, protocol) = (admitted.message(), admitted.protocol());
     if message.kind() != Kind::Request {
-        // Notifications and answers of a client change nothing in this version; they are recorded.
+        super::told::take(gateway, admitted, leases).await;
         entry.finish(Outcome::Ok, "");
         return Ok(Answer::Accepted);
     }

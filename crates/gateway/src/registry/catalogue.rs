@@ -279,14 +279,8 @@ impl Source<'_> {
             progress: false,
             log_level: None,
         };
-        let mut exchange = self.connection.request(request).await.map_err(refused)?;
-        while let Some(message) = exchange.next().await {
-            let message = message.map_err(refused)?;
-            if matches!(message.kind(), MessageKind::Response | MessageKind::Error) {
-                return Ok(message);
-            }
-        }
-        Err(Refusal::new(Reason::UpstreamDied))
+        let exchange = self.connection.request(request).await.map_err(refused)?;
+        exchange.answer().await.map_err(refused)
     }
 }
 

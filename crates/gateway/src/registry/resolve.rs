@@ -322,7 +322,9 @@ async fn locate(
     let lease = leases.lease(&member.server)?;
     let connection = lease.connection().await?;
     let source = leases.source(&lease, &connection);
-    let Some(definition) = find(member, kind, name, &lease, &source).await? else {
+    let found = find(member, kind, name, &lease, &source).await?;
+    let found = found.filter(|definition| definition.reaches(profile, leases.capabilities));
+    let Some(definition) = found else {
         tracing::trace!(profile = profile.name, server = %member.server, "not offered by this server");
         return Ok(None);
     };

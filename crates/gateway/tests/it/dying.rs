@@ -134,14 +134,28 @@ async fn a_server_that_fails_over_http() {
 
 #[tokio::test]
 async fn a_server_that_asks_for_input_though_no_host_offers_any() {
-    let steps = [Step::Result(
-        r#"{"resultType":"input_required","inputRequests":{}}"#.to_owned(),
-    )];
-    let gateway = gateway(Speaks::Modern, &steps).await;
-    for caller in [gateway.legacy().await, gateway.modern().await] {
-        assert_eq!(caller.tool("t", "{}").await.reason(), "not-bridged");
+    for (result, reason) in [
+        (
+            r#"{"resultType":"input_required","inputRequests":{}}"#,
+            "upstream-protocol",
+        ),
+        (
+            r#"{"resultType":"input_required","inputRequests":{"a":{"method":"roots/list"}}}"#,
+            "question-not-offered",
+        ),
+        (
+            r#"{"resultType":"input_required","inputRequests":{"a":{"method":"tools/call","params":{"name":"t"}}}}"#,
+            "upstream-protocol",
+        ),
+        (r#"{"resultType":"something_new"}"#, "not-bridged"),
+    ] {
+        let steps = [Step::Result(result.to_owned())];
+        let gateway = gateway(Speaks::Modern, &steps).await;
+        for caller in [gateway.legacy().await, gateway.modern().await] {
+            assert_eq!(caller.tool("t", "{}").await.reason(), reason);
+        }
+        gateway.finish().await;
     }
-    gateway.finish().await;
 }
 
 #[tokio::test]

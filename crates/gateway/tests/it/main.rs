@@ -9,6 +9,9 @@
     reason = "tests"
 )]
 
+mod apps;
+mod asking;
+mod batches;
 mod controls;
 mod dying;
 mod empty_policy;

@@ -171,6 +171,47 @@ async fn a_client_that_goes_away_cancels_its_call() {
 }
 
 #[tokio::test]
+async fn a_legacy_client_that_loses_its_connection_cancels_nothing() {
+    for (server, tool) in [
+        (Speaks::Legacy, "slow"),
+        (Speaks::Modern, "slow"),
+        (Speaks::Legacy, "talks-slowly"),
+        (Speaks::Modern, "talks-slowly"),
+    ] {
+        let progress = Step::Notify(
+            "notifications/progress".to_owned(),
+            r#"{"progressToken":$TOKEN,"progress":1}"#.to_owned(),
+        );
+        let done = Step::Result(r#"{"resultType":"complete","content":[]}"#.to_owned());
+        let script = Script::of(server)
+            .tool("slow")
+            .tool("talks-slowly")
+            .on("tools/call", "slow", [Step::Wait, done.clone()])
+            .on("tools/call", "talks-slowly", [progress, Step::Wait, done]);
+        let gateway = TestGateway::builder()
+            .server("papers", script)
+            .start()
+            .await;
+        let caller = gateway.legacy().await;
+        let params = format!(r#"{{"name":"{tool}","_meta":{{"progressToken":1}}}}"#);
+        tokio::select! {
+            reply = caller.call("tools/call", &params) => panic!("answered: {reply:?}"),
+            () = gateway.server("papers").arrived("tools/call", 1) => {}
+        }
+        gateway.server("papers").go_on();
+        let closed = gateway.entry("tools/call").await.closed.unwrap();
+        assert_eq!(closed.outcome, "ok", "{server:?} {tool}");
+        assert!(
+            gateway
+                .server("papers")
+                .calls("notifications/cancelled")
+                .is_empty()
+        );
+        gateway.finish().await;
+    }
+}
+
+#[tokio::test]
 async fn stopping_the_gateway_cancels_what_does_not_end() {
     let gateway = gateway(Speaks::Modern).await;
     let caller = gateway.modern().await;

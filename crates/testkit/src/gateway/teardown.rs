@@ -56,6 +56,13 @@ impl TestGateway {
                 ))
             })
             .collect();
+        // A call that the gateway makes again with answers of its host is the same call; what was
+        // asked and answered has an entry of its own.
+        let mut asked: Vec<&str> = entries
+            .iter()
+            .filter(|entry| entry.opened.direction == "server")
+            .filter_map(|entry| entry.opened.server.as_deref())
+            .collect();
         for (name, server) in &self.servers {
             for call in server
                 .received()
@@ -65,6 +72,13 @@ impl TestGateway {
                 let digest = arguments(call).map(sha256);
                 let key = (name.clone(), call.method.clone(), call.name(), digest);
                 let at = recorded.iter().position(|known| *known == key);
+                let round = asked.iter().position(|server| server == name);
+                if let (None, Some(round), true) =
+                    (at, round, call.param("inputResponses").is_some())
+                {
+                    asked.swap_remove(round);
+                    continue;
+                }
                 let at = at.unwrap_or_else(|| {
                     panic!("a server was reached without an audit entry: {key:?}")
                 });

@@ -133,10 +133,24 @@ async fn perform(
         }
         Step::Error(error) => format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{}}}"#, fill(error)),
         Step::Raw(message) | Step::Message(message) => fill(message),
-        Step::Stall | Step::Die | Step::Http(..) => String::new(),
+        Step::Ask(method, params) => format!(
+            r#"{{"jsonrpc":"2.0","id":$ASKED,"method":"{method}","params":{}}}"#,
+            fill(params)
+        ),
+        Step::AskInResult(result) => {
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{}}}"#, fill(result))
+        }
+        Step::Wait | Step::Stall | Step::Die | Step::Http(..) => String::new(),
     };
+    let answered = received.param("inputResponses").is_some();
+    let steps: Vec<Step> = steps
+        .into_iter()
+        .filter(|step| !(answered && matches!(step, Step::AskInResult(_))))
+        .collect();
     match steps.first() {
-        Some(step @ (Step::Result(_) | Step::Error(_) | Step::Raw(_))) => Ok(json(text(step))),
+        Some(step @ (Step::AskInResult(_) | Step::Result(_) | Step::Error(_) | Step::Raw(_))) => {
+            Ok(json(text(step)))
+        }
         Some(Step::Http(status, kind, body)) => Ok(respond_with(
             StatusCode::from_u16(*status).unwrap(),
             kind,
@@ -155,7 +169,7 @@ async fn perform(
                 .collect();
             let shared = Arc::clone(shared);
             tokio::spawn(async move {
-                if !stream(&sender, script).await {
+                if !stream(&sender, script, &shared).await {
                     shared.abandoned.fetch_add(1, Ordering::SeqCst);
                 }
             });
@@ -165,13 +179,33 @@ async fn perform(
 }
 
 /// Sends a script as events; `false` when the other side went away before its end.
-async fn stream(sender: &Events, script: Vec<(Step, String)>) -> bool {
+async fn stream(sender: &Events, script: Vec<(Step, String)>, shared: &Shared) -> bool {
+    let mut answer = String::new();
     for (step, text) in script {
+        let text = text.replace("$ANSWER", &answer);
+        if let Step::Ask(..) = step {
+            let number = shared.asked.fetch_add(1, Ordering::SeqCst);
+            let id = format!("\"s-{number}\"");
+            let asked = sender.send(Ok(text.replace("$ASKED", &id))).await;
+            if asked.is_err() {
+                return false;
+            }
+            match answered(sender, shared, &id).await {
+                Some(message) => answer = message,
+                None => return false,
+            }
+            continue;
+        }
         let sent = match step {
             Step::Die => {
                 sender
                     .send(Err(io::Error::other("the script ends the connection")))
                     .await
+            }
+            Step::Wait => {
+                let mut going = shared.going.subscribe();
+                let _going = going.wait_for(|going| *going).await;
+                Ok(())
             }
             Step::Stall => {
                 sender.closed().await;
@@ -184,6 +218,21 @@ async fn stream(sender: &Events, script: Vec<(Step, String)>) -> bool {
         }
     }
     true
+}
+
+/// The message that answers the request with this id; `None` when the other side went away.
+async fn answered(sender: &Events, shared: &Shared, id: &str) -> Option<String> {
+    let answer = crate::eventually("an answer to the server", async || {
+        if sender.is_closed() {
+            return Some(None);
+        }
+        let received = shared.received.lock().unwrap();
+        let answer = received
+            .iter()
+            .find(|message| message.method.is_empty() && message.id.as_deref() == Some(id));
+        answer.map(|message| Some(message.body.clone()))
+    });
+    answer.await
 }
 
 struct Abandoned(Arc<Shared>);
