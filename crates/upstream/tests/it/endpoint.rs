@@ -13,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
-use portcullis_upstream::{Spec, Transport};
+use portcullis_upstream::{HttpKind, Spec, Transport};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -177,6 +177,7 @@ impl Endpoint {
                 "authorization".parse().unwrap(),
                 "Bearer header-secret".into(),
             )],
+            kind: HttpKind::Auto,
         })
     }
 }
