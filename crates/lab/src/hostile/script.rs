@@ -160,7 +160,7 @@ fn call(request: &Value, tool: &str) -> Vec<Act> {
         "chatter" => {
             let text = "x".repeat(argument("bytes", 1_000));
             (0..argument("count", 100))
-                .map(|_| send(&log(&text)))
+                .map(|step| send(&remark(request, step, &text)))
                 .chain([good()])
                 .collect()
         }
@@ -315,6 +315,18 @@ fn progress(request: &Value, step: usize) -> Value {
         .cloned()
         .unwrap_or_else(|| "nobody-asked".into());
     json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": token, "progress": step}})
+}
+
+/// Progress with a message of its own.
+fn remark(request: &Value, step: usize, text: &str) -> Value {
+    let mut notification = progress(request, step);
+    if let Some(params) = notification
+        .pointer_mut("/params")
+        .and_then(Value::as_object_mut)
+    {
+        params.insert("message".into(), text.into());
+    }
+    notification
 }
 
 fn log(text: &str) -> Value {

@@ -13,9 +13,8 @@ pub(crate) struct Figures {
 
 impl Figures {
     pub(crate) fn of(process: u32) -> Self {
-        let files = fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count);
         Self {
-            files,
+            files: files(process),
             threads: usize::try_from(status(process, "Threads")).unwrap(),
             descendants: descendants(process),
         }
@@ -27,6 +26,11 @@ impl Figures {
             && self.threads <= before.threads
             && self.descendants.len() <= before.descendants.len()
     }
+}
+
+/// Open files.
+pub(crate) fn files(process: u32) -> usize {
+    fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
 }
 
 /// The resident memory, in KiB.

@@ -8,7 +8,7 @@ use portcullis_lab::hostile::Offer;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 
-use super::figures::{self, Figures};
+use super::figures;
 use super::raw::{connect, for_a_while};
 use super::scene::Scene;
 use crate::binary::eventually;
@@ -42,7 +42,7 @@ fn opens_ten_thousand_connections() {
     scene.case("10,000 connections", &[PROFILE], || {
         let before = figures::resident(scene.process());
         let mut open: Vec<TcpStream> = Vec::with_capacity(count);
-        let own = Figures::of(scene.process()).files;
+        let own = figures::files(scene.process());
         let opening = Instant::now();
         while open.len() < count {
             let mut stream = connect(&scene.address);
@@ -53,7 +53,7 @@ fn opens_ten_thousand_connections() {
             // The queue of the system is shorter than that.
             if open.len().is_multiple_of(500) {
                 eventually("the connections are accepted", || {
-                    let files = Figures::of(scene.process()).files;
+                    let files = figures::files(scene.process());
                     (files + 10 >= own + open.len()).then_some(())
                 });
             }
@@ -185,8 +185,8 @@ fn resets_streams_of_http_2() {
         let _cut = client.write_all(&bytes);
         scene.good_call(PROFILE);
         for_a_while(&mut client, Duration::from_millis(500));
-        let figures = Figures::of(scene.process());
-        assert!(figures.files < 200, "{figures:?}");
+        let files = figures::files(scene.process());
+        assert!(files < 200, "{files}");
     });
     let resident = figures::resident(scene.process());
     eprintln!("{resident} KiB resident afterwards");
