@@ -22,6 +22,8 @@ use tokio::sync::mpsc;
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) verb: String,
+    /// Path and query.
+    pub(crate) target: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
 }
@@ -193,6 +195,7 @@ async fn answer(
     };
     let seen = Seen {
         verb: head.method.to_string(),
+        target: head.uri.to_string(),
         headers: head.headers,
         body: serde_json::from_slice(&body.to_bytes()).unwrap_or_default(),
     };
