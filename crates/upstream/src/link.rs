@@ -16,7 +16,7 @@ pub(crate) enum Link {
     Stdio(StdioLink),
     Http(HttpLink),
     Sse(SseLink),
-    OpenApi(OpenApiLink),
+    OpenApi(Box<OpenApiLink>),
 }
 
 /// Whose request it is.

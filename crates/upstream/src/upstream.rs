@@ -289,7 +289,7 @@ impl Inner {
             } => {
                 let (peer, client) = (Arc::clone(&peer), self.client.clone());
                 let link = OpenApiLink::new(peer, client, Arc::clone(document), base, headers)?;
-                (Link::OpenApi(link), EraChoice::Modern)
+                (Link::OpenApi(Box::new(link)), EraChoice::Modern)
             }
         };
         self.connected(peer, link, choice).await
