@@ -1,5 +1,5 @@
-//! Server-sent events: however a stream is cut, the same events come out, and an event that is
-//! written is read again.
+//! Server-sent events: however a stream is cut and its lines end, the same events come out, and an
+//! event that is written is read again.
 
 #![no_main]
 
@@ -16,6 +16,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(decode(&pieces, LONGEST), events);
     let bytes: Vec<&[u8]> = whole.chunks(1).collect();
     assert_eq!(decode(&bytes, LONGEST), events);
+    assert_eq!(decode(&[&plain_ends(whole)], LONGEST), events);
     for event in events.into_iter().flatten() {
         assert!(event.data.len() <= LONGEST);
         written_is_read(&event);
@@ -32,6 +33,21 @@ fn decode(pieces: &[&[u8]], longest: usize) -> Vec<Result<SseEvent, FrameError>>
         }
     }
     events
+}
+
+/// The stream with every line end as `\n`.
+fn plain_ends(stream: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    let mut after_cr = false;
+    for c in stream {
+        match c {
+            b'\n' if after_cr => {}
+            b'\r' => plain.push(b'\n'),
+            c => plain.push(*c),
+        }
+        after_cr = *c == b'\r';
+    }
+    plain
 }
 
 fn written_is_read(event: &SseEvent) {

@@ -146,13 +146,17 @@ async fn work(
         Err(_) => return (latencies, None),
     };
     let mut now = Instant::now();
-    while end.is_some_and(|end| now < end) {
+    // One operation at least, however long it takes.
+    loop {
         if let Err(error) = caller.operate().await {
             return (latencies, Some(error.to_string()));
         }
         let done = Instant::now();
         latencies.push(done.duration_since(now));
         now = done;
+        if end.is_none_or(|end| now >= end) {
+            break;
+        }
     }
     (latencies, None)
 }

@@ -34,7 +34,7 @@ pub use problem::Problem;
 pub use profile::{Profile, ProfileServer};
 pub use registry::{Registry, RegistryMode};
 pub use secret::{SecretRef, is_variable_name};
-pub use server::{EraChoice, Isolation, Server, Transport, check_header};
+pub use server::{EraChoice, HttpKind, Isolation, Server, Transport, check_header};
 pub use shield::{ArgumentAction, DefinitionAction, ResultAction, Shield};
 pub use store::StoreLocation;
 pub use url::{UrlFault, check_url};

@@ -1,15 +1,16 @@
 //! The upstream servers.
 
+mod http;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
+use ::http::HeaderName;
 use toml_span::{Span, Value};
 
 use crate::problem::{Mask, Problems};
 use crate::secret::{self, SecretRef};
 use crate::section::{Section, choice, quoted, wrong_type};
-use crate::url;
 
 /// One `[servers.NAME]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub enum Transport {
         /// The working directory, relative to the configuration file.
         cwd: Option<String>,
     },
-    /// A Streamable HTTP endpoint.
+    /// An MCP endpoint over HTTP.
     Http {
         /// An `https` URL, or `http` to a loopback address.
         url: String,
@@ -54,7 +55,33 @@ pub enum Transport {
         headers: BTreeMap<String, SecretRef>,
         /// Headers that are no secrets. Names in lower case.
         plain_headers: BTreeMap<String, String>,
+        /// Which of the two HTTP transports.
+        kind: HttpKind,
     },
+    /// An HTTP API whose operations become tools.
+    OpenApi {
+        /// The file with the OpenAPI document, relative to the configuration file.
+        document: String,
+        /// The address that the document's paths continue: as for [`Transport::Http`], and without
+        /// a query.
+        url: String,
+        /// As for [`Transport::Http`].
+        headers: BTreeMap<String, SecretRef>,
+        /// As for [`Transport::Http`].
+        plain_headers: BTreeMap<String, String>,
+    },
+}
+
+/// Which transport an MCP endpoint over HTTP speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HttpKind {
+    /// Streamable HTTP, or HTTP+SSE when the endpoint offers only that.
+    #[default]
+    Auto,
+    /// Streamable HTTP only.
+    StreamableHttp,
+    /// The HTTP+SSE of 2024-11-05 only.
+    Sse,
 }
 
 /// Which protocol era to speak with a server.
@@ -82,7 +109,7 @@ pub enum Isolation {
 const STARTUP_TIMEOUT: Duration = Duration::from_secs(30);
 
 const STDIO_KEYS: &[&str] = &["args", "env", "plain-env", "cwd"];
-const HTTP_KEYS: &[&str] = &["headers", "plain-headers"];
+const HTTP_KEYS: &[&str] = &["headers", "plain-headers", "openapi", "transport"];
 
 impl Server {
     pub(crate) fn read(
@@ -107,6 +134,7 @@ impl Server {
                 ("legacy", EraChoice::Legacy),
             ],
         );
+        http::check_era(problems, &mut section, transport.as_ref(), era);
         let isolation = choice(
             problems,
             &mut section,
@@ -139,7 +167,7 @@ fn read_transport(
 ) -> Option<Transport> {
     // All keys of both kinds are read, so that every problem is reported and none is "unknown".
     let stdio = read_stdio(problems, section);
-    let http = read_http(problems, section);
+    let http = http::read(problems, section);
     let has = |section: &mut Section<'_, '_>, name| section.value(name).is_some();
     let path = section.key("");
     let path = path.trim_end_matches('.');
@@ -218,49 +246,6 @@ fn read_stdio(problems: &mut Problems<'_>, section: &mut Section<'_, '_>) -> Opt
         env,
         plain_env,
         cwd: cwd.map(|(path, _)| path.to_owned()),
-    })
-}
-
-fn read_http(problems: &mut Problems<'_>, section: &mut Section<'_, '_>) -> Option<Transport> {
-    let url = section.string(problems, "url");
-    let headers = read_secrets(problems, section, "headers", check_header);
-    let plain_headers = read_plain(problems, section, "plain-headers", check_header);
-    let lower = |name: String| name.to_ascii_lowercase();
-    let headers: BTreeMap<_, _> = headers
-        .into_iter()
-        .map(|(name, value)| (lower(name), value))
-        .collect();
-    let mut plain = BTreeMap::new();
-    for (name, value) in plain_headers {
-        let key = section.key("plain-headers");
-        let span = section.span_of("plain-headers");
-        if headers.contains_key(&lower(name.clone())) {
-            let message = format!("{} is in both `headers` and `plain-headers`", quoted(&name));
-            problems.push(span, &key, message, None, Mask::Everything);
-        }
-        if HeaderValue::from_str(&value).is_err() {
-            let message = format!("the value of {} is no header value", quoted(&name));
-            problems.push(span, &key, message, None, Mask::Everything);
-        }
-        plain.insert(lower(name), value);
-    }
-    let (url, span) = url?;
-    if let Err(fault) = url::check(url) {
-        let key = section.key("url");
-        let message = format!("`{key}` {}", fault.message());
-        problems.push(
-            span,
-            &key,
-            message,
-            Some(fault.hint().to_owned()),
-            Mask::Everything,
-        );
-        return None;
-    }
-    Some(Transport::Http {
-        url: url.to_owned(),
-        headers,
-        plain_headers: plain,
     })
 }
 

@@ -4,14 +4,16 @@
 //! What can be refused without reading the body is refused here: verb, `Host`, `Origin`, media
 //! types. Everything else is the pipeline's.
 
+mod capacity;
 mod detach;
 mod edge;
+mod patience;
 mod write;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
@@ -20,13 +22,15 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::gateway::Gateway;
 use crate::pipeline::{self, Received};
 use crate::refusal::{Reason, Refusal};
+use capacity::Capacity;
+use patience::{Activity, Answering, Watched};
 use write::Body;
 
 /// How long a client may take to send its request head, and then its body.
@@ -48,10 +52,13 @@ pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener, stop: impl Futu
         .keep_alive_interval(Some(Duration::from_secs(30)));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
+    let capacity = Capacity::of_this_process();
+    capacity::lengthen_queue(&listener);
     tokio::pin!(stop);
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let next = async { (capacity.place().await, listener.accept().await) };
+        let (place, accepted) = tokio::select! {
+            next = next => next,
             () = &mut stop => break,
         };
         let (stream, remote) = match accepted {
@@ -66,21 +73,11 @@ pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener, stop: impl Futu
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY was not set");
         }
-        let gateway = Arc::clone(&gateway);
-        let service = service_fn(move |request| {
-            let gateway = Arc::clone(&gateway);
-            async move { Ok::<_, Infallible>(respond(&gateway, request, remote).await) }
-        });
-        let connection = graceful.watch(
-            server
-                .serve_connection(TokioIo::new(stream), service)
-                .into_owned(),
-        );
+        let (server, gateway, watcher) = (server.clone(), Arc::clone(&gateway), graceful.watcher());
         while connections.try_join_next().is_some() {}
         connections.spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(error = %error, "a connection ended with an error");
-            }
+            let _place = place;
+            converse(&server, gateway, stream, remote, watcher).await;
         });
     }
     drop(listener);
@@ -91,6 +88,39 @@ pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener, stop: impl Futu
         tracing::warn!("connections that did not end in time are dropped");
         // What they carried is cancelled, and its audit entries are closed.
         connections.shutdown().await;
+    }
+}
+
+/// Serves one connection until it ends or is not worth keeping.
+async fn converse(
+    server: &Builder<TokioExecutor>,
+    gateway: Arc<Gateway>,
+    stream: TcpStream,
+    remote: SocketAddr,
+    watcher: Watcher,
+) {
+    let activity = Activity::new(Instant::now());
+    let given_up = activity.clone().given_up();
+    let stream = Watched {
+        stream,
+        activity: activity.clone(),
+    };
+    let service = service_fn(move |request| {
+        let gateway = Arc::clone(&gateway);
+        let busy = activity.request();
+        async move {
+            let response = respond(&gateway, request, remote).await;
+            Ok::<_, Infallible>(response.map(|body| Answering { body, _busy: busy }))
+        }
+    });
+    let connection = server.serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        ended = watcher.watch(connection.into_owned()) => {
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a connection ended with an error");
+            }
+        }
+        () = given_up => tracing::debug!("a connection that did nothing was closed"),
     }
 }
 

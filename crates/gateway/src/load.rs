@@ -1,9 +1,12 @@
 //! From files to a configuration that can be served: `portcullis.toml` and its policies.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use portcullis_config::{self as config, Config};
+use portcullis_config::{self as config, Config, Transport};
+use portcullis_openapi::{Document, Limits};
 use portcullis_policy::{Policies, Source};
 
 /// A configuration with its policies, complete and valid.
@@ -15,6 +18,8 @@ pub struct Loaded {
     pub policies: Policies,
     /// Every file and folder that was read.
     pub sources: Vec<PathBuf>,
+    /// The OpenAPI documents of the servers that are described by one, by the server's name.
+    pub documents: BTreeMap<String, Arc<Document>>,
     /// The folder that relative paths are relative to.
     pub base: PathBuf,
     /// What is allowed but should be known.
@@ -81,9 +86,16 @@ pub fn load(path: &Path) -> Result<Loaded, LoadError> {
             None
         }
     };
+    let mut documents = Documents::default();
+    if let Ok(config) = &parsed {
+        documents.read(config, &base, &shown);
+        sources.append(&mut documents.sources);
+        problems.append(&mut documents.problems);
+    }
     match (parsed, policies) {
         (Ok(config), Some(policies)) if problems.is_empty() => {
             let mut warnings = config.warnings();
+            warnings.append(&mut documents.warnings);
             warnings.extend(policies.warnings().iter().map(ToString::to_string));
             if policies.is_empty() {
                 warnings.push("no policy is loaded: every message will be refused (write one into the policies folder)".to_owned());
@@ -92,6 +104,7 @@ pub fn load(path: &Path) -> Result<Loaded, LoadError> {
                 config,
                 policies,
                 sources,
+                documents: documents.by_server,
                 base,
                 warnings,
             })
@@ -157,6 +170,53 @@ fn policy_files(
         sources.push(Source { name, text });
     }
     Ok(sources)
+}
+
+/// OpenAPI documents as they are read.
+#[derive(Default)]
+struct Documents {
+    by_server: BTreeMap<String, Arc<Document>>,
+    sources: Vec<PathBuf>,
+    problems: Vec<String>,
+    warnings: Vec<String>,
+}
+
+impl Documents {
+    fn read(&mut self, config: &Config, base: &Path, shown: &str) {
+        for (name, server) in &config.servers {
+            let Transport::OpenApi { document, .. } = &server.transport else {
+                continue;
+            };
+            let path = base.join(document);
+            self.sources.push(path.clone());
+            let text = match std::fs::read(&path) {
+                Ok(text) => text,
+                Err(error) => {
+                    let line = server.line;
+                    self.problems.push(format!(
+                        "error: {shown}:{line}: the openapi document of server `{name}`, {}, cannot be read: {error}",
+                        path.display()
+                    ));
+                    continue;
+                }
+            };
+            match Document::parse(&text, &Limits::default()) {
+                Ok(document) => {
+                    let omitted = document.omitted();
+                    self.warnings.extend(omitted.iter().map(|omitted| {
+                        format!("server `{name}`: {}: left out {omitted}", path.display())
+                    }));
+                    self.by_server.insert(name.clone(), Arc::new(document));
+                }
+                Err(error) => {
+                    let problems = error.problems.iter();
+                    self.problems.extend(
+                        problems.map(|problem| format!("error: {}: {problem}", path.display())),
+                    );
+                }
+            }
+        }
+    }
 }
 
 fn render_policy_problem(problem: &portcullis_policy::Problem) -> String {

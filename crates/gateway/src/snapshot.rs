@@ -3,10 +3,13 @@
 //! A reload builds a new snapshot and swaps it; a message that is under way keeps the one it
 //! started with.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use portcullis_config::{self as config, ArgumentAction, DefinitionAction, ResultAction};
 use portcullis_mcp::json::Limits;
+use portcullis_openapi::Document;
 use portcullis_shield::{self as shield, Shield, Verdict};
 
 use crate::authn::Authenticator;
@@ -21,6 +24,7 @@ pub(crate) struct Snapshot {
     profiles: Profiles,
     authz: Authz,
     shield: Shield,
+    documents: BTreeMap<String, Arc<Document>>,
     base: PathBuf,
 }
 
@@ -29,6 +33,7 @@ impl Snapshot {
         let Loaded {
             config,
             policies,
+            documents,
             base,
             ..
         } = loaded;
@@ -39,6 +44,7 @@ impl Snapshot {
             authz: Authz::new(policies, controls.authorization),
             shield: shield(&config),
             config,
+            documents,
             base,
         }
     }
@@ -50,6 +56,11 @@ impl Snapshot {
     /// The folder that relative paths of the configuration are relative to.
     pub(crate) fn base(&self) -> &Path {
         &self.base
+    }
+
+    /// The OpenAPI document of a server that is described by one.
+    pub(crate) fn document(&self, server: &str) -> Option<&Arc<Document>> {
+        self.documents.get(server)
     }
 
     pub(crate) fn authenticator(&self) -> &Authenticator {

@@ -4,6 +4,9 @@
 //! configuration (`env:` or `file:`), read when the connection is opened and the same for every
 //! caller. Nothing of the caller's own credential can get here: authentication consumed it.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use http::{HeaderName, Uri};
 use portcullis_config::{self as config, EraChoice, SecretRef};
 use portcullis_mcp::capabilities::ClientCapabilities;
@@ -34,6 +37,9 @@ pub enum VaultError {
     /// The URL in the configuration is not one.
     #[error("the url of server {0} is not valid")]
     Url(String),
+    /// The OpenAPI document of the server was not read with the configuration.
+    #[error("the openapi document of server {0} is not there")]
+    Document(String),
     /// A header name in the configuration is not one.
     #[error("the header name {0} is not valid")]
     Header(String),
@@ -115,17 +121,29 @@ pub(crate) fn spec(
             url,
             headers,
             plain_headers,
-        } => {
-            let mut sent = Vec::with_capacity(headers.len() + plain_headers.len());
-            for (key, value) in plain_headers {
-                sent.push((header(key)?, SecretString::from(value.as_str())));
-            }
-            for (key, reference) in headers {
-                sent.push((header(key)?, read(reference)?));
-            }
-            let url: Uri = url.parse().map_err(|_| VaultError::Url(name.to_owned()))?;
-            upstream::Transport::Http { url, headers: sent }
-        }
+            kind,
+        } => upstream::Transport::Http {
+            url: address(name, url)?,
+            headers: sent(headers, plain_headers)?,
+            kind: match kind {
+                config::HttpKind::Auto => upstream::HttpKind::Auto,
+                config::HttpKind::StreamableHttp => upstream::HttpKind::Streamable,
+                config::HttpKind::Sse => upstream::HttpKind::Sse,
+            },
+        },
+        config::Transport::OpenApi {
+            document: _,
+            url,
+            headers,
+            plain_headers,
+        } => upstream::Transport::OpenApi {
+            document: snapshot
+                .document(name)
+                .map(Arc::clone)
+                .ok_or_else(|| VaultError::Document(name.to_owned()))?,
+            base: address(name, url)?,
+            headers: sent(headers, plain_headers)?,
+        },
     };
     Ok(Spec {
         name: name.to_owned(),
@@ -146,6 +164,25 @@ pub(crate) fn spec(
             modern: capabilities.write(ProtocolVersion::LATEST),
         },
     })
+}
+
+fn address(server: &str, url: &str) -> Result<Uri, VaultError> {
+    url.parse().map_err(|_| VaultError::Url(server.to_owned()))
+}
+
+/// The headers of a server, with its secrets read.
+fn sent(
+    headers: &BTreeMap<String, SecretRef>,
+    plain_headers: &BTreeMap<String, String>,
+) -> Result<Vec<(HeaderName, SecretString)>, VaultError> {
+    let mut sent = Vec::with_capacity(headers.len() + plain_headers.len());
+    for (key, value) in plain_headers {
+        sent.push((header(key)?, SecretString::from(value.as_str())));
+    }
+    for (key, reference) in headers {
+        sent.push((header(key)?, read(reference)?));
+    }
+    Ok(sent)
 }
 
 fn header(name: &str) -> Result<HeaderName, VaultError> {

@@ -1,6 +1,8 @@
 //! The audit trail: one entry per message, opened before anything happens and closed when
 //! its stream ends.
 
+use std::path::Path;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,12 @@ pub trait AuditStore: Send + Sync {
     /// Ids of entries opened before `opened_before` (unix microseconds) and not closed, in
     /// the order of their ids.
     async fn unfinished(&self, opened_before: i64) -> Result<Vec<String>, StoreError>;
+
+    /// The file beside which a [journal](crate::journal) for this store belongs; `None` where
+    /// records go straight to the store.
+    fn journal_beside(&self) -> Option<&Path> {
+        None
+    }
 }
 
 /// One row of the trail.
@@ -42,6 +50,16 @@ pub enum AuditRecord {
     Opened(Opened),
     /// A message was dealt with.
     Closed(Closed),
+}
+
+impl AuditRecord {
+    /// The id of the entry that the record belongs to.
+    pub fn entry(&self) -> &str {
+        match self {
+            Self::Opened(opened) => &opened.entry,
+            Self::Closed(closed) => &closed.entry,
+        }
+    }
 }
 
 /// What is known when a message arrives.

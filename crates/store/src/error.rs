@@ -47,6 +47,24 @@ pub enum StoreError {
     /// The disk is full, or the database has reached its size limit.
     #[error("no space left for the database")]
     Full,
+    /// A file of the audit journal could not be written or read.
+    #[error("the audit journal {} cannot be used", path.display())]
+    Journal {
+        /// The file, or the folder it belongs in.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A journal that a process left behind is not what a process writes, other than at its
+    /// very end. Nothing was taken from it; whoever moves it away gives up what it holds.
+    #[error("the audit journal {} is damaged at byte {offset}", path.display())]
+    JournalDamaged {
+        /// The file.
+        path: PathBuf,
+        /// Where the first record stands that cannot be read.
+        offset: u64,
+    },
     /// A write through a handle that was opened for reading only.
     #[error("the database is open for reading only")]
     ReadOnly,

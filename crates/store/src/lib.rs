@@ -5,10 +5,13 @@
 //! file. What a trait promises is tested once, against any implementation, in
 //! `tests/it/contract`.
 //!
+//! [`journal`] stands in front of the audit trail where durability must be cheap.
+//!
 //! Times are unix microseconds, given by the caller.
 
 mod audit;
 mod error;
+pub mod journal;
 mod registry;
 mod sessions;
 mod sqlite;

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Transaction};
 
-use crate::StoreError;
+use crate::{StoreError, journal};
 
 /// How long a writer waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,16 +34,18 @@ pub struct Sqlite {
     writer: SqlitePool,
     readers: SqlitePool,
     name: Arc<str>,
+    path: Option<Arc<Path>>,
 }
 
 impl Sqlite {
     /// Opens the database at `path`, creating it (mode 0600) and its folder (mode 0700) where
-    /// they are missing, and brings its schema up to date.
+    /// they are missing, and brings its schema up to date. What a process that was killed left in
+    /// its [`journal`](crate::journal) is taken over.
     ///
     /// # Errors
     /// [`StoreError::Open`] if there is no reaching it, [`StoreError::Foreign`] if it belongs
     /// to another program, [`StoreError::FromTheFuture`] if to a newer release. A file that is
-    /// refused is left as it was, its mode excepted.
+    /// refused is left as it was, its mode excepted. As [`journal::recover`] for journals.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let file = file::prepare(path)?;
         let writer = connect(path, options().filename(&file), 1).await?;
@@ -52,7 +54,9 @@ impl Sqlite {
         migrations::migrate(&writer).await?;
         let readers = options().filename(&file).pragma("query_only", "ON");
         let readers = connect(path, readers, READERS).await?;
-        Ok(Self::new(writer, readers, path.display().to_string()))
+        let store = Self::new(writer, readers, path.display().to_string(), Some(&file));
+        journal::recover(&file, &store).await?;
+        Ok(store)
     }
 
     /// Opens an empty database that lives as long as the handle and its clones.
@@ -63,11 +67,19 @@ impl Sqlite {
         let path = Path::new(":memory:");
         let only = connect(path, options().in_memory(true), 1).await?;
         migrations::migrate(&only).await?;
-        Ok(Self::new(only.clone(), only, path.display().to_string()))
+        Ok(Self::new(
+            only.clone(),
+            only,
+            path.display().to_string(),
+            None,
+        ))
     }
 
     /// Opens the existing database at `path` for reading beside a process that writes to it.
     /// Writes through this handle fail with [`StoreError::ReadOnly`].
+    ///
+    /// Where a process that was killed left records in its journal, they are taken over first,
+    /// so that a reader sees them; if that fails, the log says so, and the rest can be read.
     ///
     /// # Errors
     /// As [`Sqlite::open`], and [`StoreError::Outdated`] if it needs a migration first.
@@ -79,10 +91,16 @@ impl Sqlite {
         if found != known {
             return Err(StoreError::Outdated { found, known });
         }
+        if journal::is_there_any(&file)
+            && let Err(error) = Self::open(path).await
+        {
+            tracing::warn!(%error, "records in an audit journal cannot be read yet");
+        }
         Ok(Self::new(
             readers.clone(),
             readers,
             path.display().to_string(),
+            Some(&file),
         ))
     }
 
@@ -93,12 +111,12 @@ impl Sqlite {
         self.writer.close().await;
     }
 
-    fn new(writer: SqlitePool, readers: SqlitePool, name: String) -> Self {
-        let name = Arc::from(name);
+    fn new(writer: SqlitePool, readers: SqlitePool, name: String, path: Option<&Path>) -> Self {
         Self {
             writer,
             readers,
-            name,
+            name: Arc::from(name),
+            path: path.map(Arc::from),
         }
     }
 

@@ -108,6 +108,8 @@ pub enum StartupFailure {
     Header,
     /// The configured address is not `http` or `https` with a host.
     Address,
+    /// The server wants messages to go to an address of another origin, where they are not sent.
+    Origin,
     /// The client capabilities to declare are not JSON objects.
     Capabilities,
 }
@@ -124,6 +126,7 @@ impl fmt::Display for StartupFailure {
                 f.write_str("the client capabilities to declare are not json objects")
             }
             Self::Address => f.write_str("the configured address is not an http address"),
+            Self::Origin => f.write_str("it names another place to send messages to"),
         }
     }
 }

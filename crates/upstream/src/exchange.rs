@@ -6,6 +6,7 @@ use portcullis_mcp::{Kind, Message};
 
 use crate::UpstreamError;
 use crate::http::HttpExchange;
+use crate::openapi::OpenApiExchange;
 use crate::parcel::Parcel;
 use crate::stdio::StdioExchange;
 
@@ -24,6 +25,7 @@ pub struct Exchange(Inner);
 enum Inner {
     Stdio(StdioExchange),
     Http(Box<HttpExchange>),
+    OpenApi(Box<OpenApiExchange>),
 }
 
 impl Exchange {
@@ -58,6 +60,7 @@ impl Exchange {
         match &self.0 {
             Inner::Stdio(exchange) => exchange.id(),
             Inner::Http(exchange) => exchange.id(),
+            Inner::OpenApi(exchange) => exchange.id(),
         }
     }
 
@@ -67,6 +70,7 @@ impl Exchange {
         match &mut self.0 {
             Inner::Stdio(exchange) => exchange.set_deadline(deadline),
             Inner::Http(exchange) => exchange.set_deadline(deadline),
+            Inner::OpenApi(exchange) => exchange.set_deadline(deadline),
         }
     }
 
@@ -74,6 +78,7 @@ impl Exchange {
         match &mut self.0 {
             Inner::Stdio(exchange) => exchange.next().await,
             Inner::Http(exchange) => exchange.next().await,
+            Inner::OpenApi(exchange) => exchange.next().await,
         }
     }
 }
@@ -92,5 +97,11 @@ impl From<StdioExchange> for Exchange {
 impl From<HttpExchange> for Exchange {
     fn from(exchange: HttpExchange) -> Self {
         Self(Inner::Http(Box::new(exchange)))
+    }
+}
+
+impl From<OpenApiExchange> for Exchange {
+    fn from(exchange: OpenApiExchange) -> Self {
+        Self(Inner::OpenApi(Box::new(exchange)))
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::parcel::Parcel;
 use crate::peer::Peer;
-use crate::{ClientCapabilities, EraChoice, Spec, Transport};
+use crate::{ClientCapabilities, EraChoice, HttpKind, Spec, Transport};
 
 pub(crate) fn parse(text: &str) -> Message {
     Message::parse(text.as_bytes().to_vec(), &Limits::default()).unwrap()
@@ -23,6 +23,7 @@ pub(crate) fn peer(legacy: &str) -> (Arc<Peer>, mpsc::Receiver<String>) {
         transport: Transport::Http {
             url: Uri::from_static("http://127.0.0.1/"),
             headers: Vec::new(),
+            kind: HttpKind::Auto,
         },
         era: EraChoice::Auto,
         startup_timeout: Duration::ZERO,

@@ -11,8 +11,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use client::HttpClient;
+pub(crate) use events::Events;
 pub(crate) use exchange::HttpExchange;
-pub(crate) use post::Endpoint;
+pub(crate) use post::{Endpoint, Reply, configured, media_type, reply};
+pub(crate) use replies::send as send_queued;
 
 use http::Method as Verb;
 use tokio::sync::mpsc;

@@ -1,4 +1,5 @@
-//! Connections to MCP servers: child processes over stdio, Streamable HTTP, era discovery.
+//! Connections to MCP servers: child processes over stdio, Streamable HTTP, the old HTTP+SSE, era
+//! discovery. An API described by an OpenAPI document is a server too: its tools are answered here.
 //!
 //! This crate knows nothing of principals, policy or audit. It carries what the gateway judged
 //! to one server and brings back what belongs to that exchange, under bounds: bounded queues,
@@ -24,11 +25,13 @@ mod lifeline;
 mod link;
 mod list_changes;
 mod loose;
+mod openapi;
 mod outgoing;
 mod parcel;
 mod peer;
 mod requests;
 mod spec;
+mod sse;
 mod stdio;
 mod subscription;
 mod throttle;
@@ -41,5 +44,5 @@ pub use http::HttpClient;
 pub use list_changes::{ListChanges, ListCounts};
 pub use loose::Loose;
 pub use peer::Discards;
-pub use spec::{ClientCapabilities, EraChoice, Spec, Transport};
+pub use spec::{ClientCapabilities, EraChoice, HttpKind, Spec, Transport};
 pub use upstream::{Status, Upstream};

@@ -4,7 +4,9 @@ use std::pin::Pin;
 use std::time::Instant;
 
 use crate::http::HttpLink;
+use crate::openapi::OpenApiLink;
 use crate::outgoing::Call;
+use crate::sse::SseLink;
 use crate::stdio::StdioLink;
 use crate::{Exchange, UpstreamError};
 
@@ -13,6 +15,8 @@ use crate::{Exchange, UpstreamError};
 pub(crate) enum Link {
     Stdio(StdioLink),
     Http(HttpLink),
+    Sse(SseLink),
+    OpenApi(Box<OpenApiLink>),
 }
 
 /// Whose request it is.
@@ -37,6 +41,8 @@ impl Link {
         match self {
             Self::Stdio(link) => Ok(link.send(call, deadline, origin).await?.into()),
             Self::Http(link) => Ok(link.send(call, deadline, origin).await?.into()),
+            Self::Sse(link) => Ok(link.send(call, deadline, origin).await?.into()),
+            Self::OpenApi(link) => Ok(link.send(call, deadline).await?.into()),
         }
     }
 
@@ -45,6 +51,9 @@ impl Link {
         match self {
             Self::Stdio(link) => link.write(text).await,
             Self::Http(link) => link.post(text).await,
+            Self::Sse(link) => link.post(text).await,
+            // An API takes no messages: it asks nothing, and a request ends with its answer.
+            Self::OpenApi(_) => Ok(()),
         }
     }
 
@@ -53,7 +62,8 @@ impl Link {
     pub(crate) fn follow(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         match self {
             // It comes on the one channel by itself.
-            Self::Stdio(_) => Box::pin(std::future::ready(())),
+            Self::Stdio(_) | Self::Sse(_) => Box::pin(std::future::ready(())),
+            Self::OpenApi(_) => Box::pin(std::future::ready(())),
             Self::Http(link) => Box::pin(link.follow()),
         }
     }
@@ -63,6 +73,8 @@ impl Link {
         match self {
             Self::Stdio(link) => link.shutdown().await,
             Self::Http(link) => link.shutdown().await,
+            Self::Sse(link) => link.stop(),
+            Self::OpenApi(link) => link.stop(),
         }
     }
 
@@ -71,6 +83,8 @@ impl Link {
         match self {
             Self::Stdio(link) => link.stop(),
             Self::Http(link) => link.stop(),
+            Self::Sse(link) => link.stop(),
+            Self::OpenApi(link) => link.stop(),
         }
     }
 }

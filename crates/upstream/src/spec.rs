@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, Uri};
 use portcullis_mcp::Method;
 use portcullis_mcp::json::{self, Limits, Object};
+use portcullis_openapi::Document;
 use secrecy::SecretString;
 
 /// One registered server: how to reach it and how long to wait for it.
@@ -83,14 +85,40 @@ pub enum Transport {
         /// The working directory; the gateway's own when absent.
         cwd: Option<PathBuf>,
     },
-    /// A Streamable HTTP endpoint.
+    /// An MCP endpoint over HTTP.
     Http {
         /// The endpoint. User information in it is not sent.
         url: Uri,
         /// Headers added to every request, for instance the server's own credential. They
         /// cannot replace the headers that the protocol or HTTP framing needs.
         headers: Vec<(HeaderName, SecretString)>,
+        /// Which of the two HTTP transports.
+        kind: HttpKind,
     },
+    /// An HTTP API that an OpenAPI document describes. Its operations are tools, which one HTTP
+    /// request each answers; there is no MCP on the wire.
+    OpenApi {
+        /// What the API offers.
+        document: Arc<Document>,
+        /// The address that the document's paths continue.
+        base: Uri,
+        /// Headers added to every request. They replace what a caller says by header parameters
+        /// of the same name.
+        headers: Vec<(HeaderName, SecretString)>,
+    },
+}
+
+/// Which transport an MCP endpoint over HTTP speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HttpKind {
+    /// Streamable HTTP, or HTTP+SSE when the endpoint takes no POST and offers the old transport
+    /// (2025-11-25, basic/transports, Backwards Compatibility).
+    #[default]
+    Auto,
+    /// Streamable HTTP only.
+    Streamable,
+    /// HTTP+SSE (2024-11-05) only.
+    Sse,
 }
 
 /// Which protocol era to speak with a server.
@@ -127,10 +155,17 @@ impl fmt::Debug for Transport {
                 .debug_struct("Stdio")
                 .field("command", command)
                 .finish_non_exhaustive(),
-            Self::Http { url, .. } => f
+            Self::Http { url, kind, .. } => f
                 .debug_struct("Http")
                 .field("host", &url.host())
                 .field("port", &url.port_u16())
+                .field("kind", kind)
+                .finish_non_exhaustive(),
+            Self::OpenApi { document, base, .. } => f
+                .debug_struct("OpenApi")
+                .field("document", document)
+                .field("host", &base.host())
+                .field("port", &base.port_u16())
                 .finish_non_exhaustive(),
         }
     }

@@ -23,7 +23,8 @@ use crate::outgoing::{Call, cancelled};
 use crate::parcel::Parcel;
 use crate::peer::Peer;
 use child::Stop;
-use pending::Pending;
+pub(crate) use pending::Pending;
+pub(crate) use reader::Dispatch;
 
 /// Lines that may wait for a child that does not read its input.
 const WRITE_QUEUE: usize = 32;
@@ -89,22 +90,16 @@ impl StdioLink {
         deadline: Option<Instant>,
         origin: Origin,
     ) -> Result<StdioExchange, UpstreamError> {
-        let id = self.peer.fresh_id();
-        let text = call.text(id, &self.peer.client.modern)?;
-        let inbox = self
-            .pending
-            .register(id, origin, self.peer.limits.max_bytes)?;
-        let mut exchange = StdioExchange {
-            pending: Arc::clone(&self.pending),
-            writes: self.writes.clone(),
-            inbox,
-            id,
+        let (mut exchange, text) = StdioExchange::register(
+            &self.peer,
+            &self.pending,
+            &self.writes,
+            call,
             deadline,
-            sent: false,
-            done: false,
-        };
+            origin,
+        )?;
         match before(deadline, self.write(text)).await {
-            Some(Ok(())) => exchange.sent = true,
+            Some(Ok(())) => exchange.mark_sent(),
             Some(Err(error)) => return Err(error),
             None => return Err(UpstreamError::TimedOut),
         }
@@ -150,6 +145,36 @@ pub(crate) struct StdioExchange {
 }
 
 impl StdioExchange {
+    /// Gets ready for the answers to a request on one channel for all messages, and gives the text
+    /// to send. `writes` takes the cancellation, once the request counts as sent.
+    pub(crate) fn register(
+        peer: &Peer,
+        pending: &Arc<Pending>,
+        writes: &mpsc::Sender<String>,
+        call: &Call<'_>,
+        deadline: Option<Instant>,
+        origin: Origin,
+    ) -> Result<(Self, String), UpstreamError> {
+        let id = peer.fresh_id();
+        let text = call.text(id, &peer.client.modern)?;
+        let inbox = pending.register(id, origin, peer.limits.max_bytes)?;
+        let exchange = Self {
+            pending: Arc::clone(pending),
+            writes: writes.clone(),
+            inbox,
+            id,
+            deadline,
+            sent: false,
+            done: false,
+        };
+        Ok((exchange, text))
+    }
+
+    /// From here on, giving up means telling the server.
+    pub(crate) fn mark_sent(&mut self) {
+        self.sent = true;
+    }
+
     pub(crate) fn id(&self) -> u64 {
         self.id
     }

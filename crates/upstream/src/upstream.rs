@@ -13,8 +13,10 @@ use crate::backoff::Backoff;
 use crate::handshake::shake_hands;
 use crate::http::{Endpoint, HttpLink};
 use crate::link::Link;
+use crate::openapi::OpenApiLink;
 use crate::peer::Peer;
-use crate::spec::EraChoice;
+use crate::spec::{EraChoice, HttpKind};
+use crate::sse::SseLink;
 use crate::stdio::{Command, StdioLink};
 use crate::{Connection, HttpClient, Spec, StartupFailure, Transport, UpstreamError};
 
@@ -212,8 +214,46 @@ impl Inner {
             Err(UpstreamError::Died { .. }) if choice == EraChoice::Auto && known.is_none() => {
                 self.open_as(EraChoice::Legacy).await
             }
+            Err(error) if choice != EraChoice::Modern && self.may_be_sse(&error) => {
+                // What the endpoint said first is what counts when it offers no stream either.
+                self.open_sse().await.unwrap_or(Err(error))
+            }
             outcome => outcome,
         }
+    }
+
+    /// Whether an endpoint refused `initialize` as one of the old transport does: without a word
+    /// of JSON-RPC (2025-11-25, basic/transports, Backwards Compatibility).
+    fn may_be_sse(&self, error: &UpstreamError) -> bool {
+        let falls_back = matches!(
+            &self.spec.transport,
+            Transport::Http {
+                kind: HttpKind::Auto,
+                ..
+            }
+        );
+        let refused = matches!(
+            error,
+            UpstreamError::Http { status, code: None } if matches!(status.as_u16(), 400 | 404 | 405)
+        );
+        falls_back && refused
+    }
+
+    /// Opens a connection of the old transport; `None` when the endpoint has no such stream.
+    async fn open_sse(&self) -> Option<Result<Connection, UpstreamError>> {
+        let Transport::Http { url, headers, .. } = &self.spec.transport else {
+            return None;
+        };
+        let (peer, replies) = Peer::new(&self.spec);
+        let peer = Arc::new(peer);
+        let client = self.client.clone();
+        let link = SseLink::open(Arc::clone(&peer), client, url, headers, replies)
+            .await
+            .ok()?;
+        Some(
+            self.connected(peer, Link::Sse(link), EraChoice::Legacy)
+                .await,
+        )
     }
 
     async fn open_as(&self, choice: EraChoice) -> Result<Connection, UpstreamError> {
@@ -222,28 +262,55 @@ impl Inner {
         }
         let (peer, replies) = Peer::new(&self.spec);
         let peer = Arc::new(peer);
-        let link = match &self.spec.transport {
+        let (link, choice) = match &self.spec.transport {
             Transport::Stdio {
                 command,
                 args,
                 env,
                 cwd,
-            } => Link::Stdio(StdioLink::spawn(
-                &Command {
+            } => {
+                let command = Command {
                     program: command,
                     args,
                     env,
                     cwd: cwd.as_ref(),
-                },
-                Arc::clone(&peer),
-                replies,
-            )?),
-            Transport::Http { url, headers } => {
+                };
+                let link = StdioLink::spawn(&command, Arc::clone(&peer), replies)?;
+                (Link::Stdio(link), choice)
+            }
+            Transport::Http {
+                url,
+                headers,
+                kind: HttpKind::Sse,
+            } => {
+                let client = self.client.clone();
+                let link = SseLink::open(Arc::clone(&peer), client, url, headers, replies).await?;
+                (Link::Sse(link), EraChoice::Legacy)
+            }
+            Transport::Http { url, headers, .. } => {
                 let client = self.client.clone();
                 let endpoint = Endpoint::new(Arc::clone(&peer), client, url.clone(), headers)?;
-                Link::Http(HttpLink::new(endpoint, replies))
+                (Link::Http(HttpLink::new(endpoint, replies)), choice)
+            }
+            Transport::OpenApi {
+                document,
+                base,
+                headers,
+            } => {
+                let (peer, client) = (Arc::clone(&peer), self.client.clone());
+                let link = OpenApiLink::new(peer, client, Arc::clone(document), base, headers)?;
+                (Link::OpenApi(Box::new(link)), EraChoice::Modern)
             }
         };
+        self.connected(peer, link, choice).await
+    }
+
+    async fn connected(
+        &self,
+        peer: Arc<Peer>,
+        link: Link,
+        choice: EraChoice,
+    ) -> Result<Connection, UpstreamError> {
         let agreement = shake_hands(&peer, &link, choice).await?;
         Ok(Connection::new(
             peer,

@@ -36,6 +36,9 @@ pub(crate) struct Options {
     /// Run one scenario only
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
+    /// Run the programs as they are, without building them first
+    #[arg(long)]
+    built: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -54,7 +57,9 @@ enum Leg {
 /// Every difference that no file of `interop/conformance` explains, and every entry of such a
 /// file that is no longer true.
 pub(crate) fn run(root: &Path, options: &Options) -> Outcome {
-    Step::new("cargo build --package portcullis --package portcullis-everything").run(root)?;
+    if !options.built {
+        Step::new("cargo build --package portcullis --package portcullis-everything").run(root)?;
+    }
     let place = Place::new(root)?;
     let mut problems = Vec::new();
     for leg in [Leg::Server, Leg::Client, Leg::Bridge] {

@@ -7,6 +7,7 @@ mod fuzz;
 mod generate;
 mod instructions;
 mod peers;
+mod soak;
 mod step;
 mod test;
 mod tidy;
@@ -63,6 +64,8 @@ enum Chore {
     },
     /// Install the MCP servers and clients of interop/ at their locked versions
     Peers,
+    /// Load the gateway for a while, with servers that are killed and started again
+    Soak(soak::Options),
     /// Run every check in order; stop at the first that fails
     Test {
         /// Leave out what needs Node or Python: the interoperability tests
@@ -85,6 +88,7 @@ fn main() -> ExitCode {
         Chore::Generate { check } => generate::run(&root, check),
         Chore::Instructions { accept } => instructions::run(&root, accept),
         Chore::Peers => tools::require(true).and_then(|()| peers::install(&root)),
+        Chore::Soak(options) => soak::run(&root, &options),
         Chore::Test { fast } => test::run(&root, fast),
         Chore::Tidy => tidy::run(&root),
     };

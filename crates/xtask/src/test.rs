@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use crate::step::{Progress, Step};
-use crate::{Outcome, generate, peers, say, tidy, tools};
+use crate::{Outcome, fuzz, generate, instructions, peers, say, tidy, tools};
 
-const STEPS: usize = 9;
+const STEPS: usize = 11;
 
 /// Runs every check; `fast` leaves out what needs Node or Python.
 ///
@@ -42,6 +42,17 @@ pub(crate) fn run(root: &Path, fast: bool) -> Outcome {
     })?;
     progress.step("tests", || tests(root, fast).run(root))?;
     progress.step("reference pages", || generate::run(root, true))?;
+    progress.step("instruction counts", || instructions::run(root, false))?;
+    if fuzz::has_compiler() {
+        progress.step("fuzz targets, ten seconds each", || {
+            fuzz::run(root, &fuzz::Options::SHORT)
+        })?;
+    } else {
+        progress.skip(
+            "fuzz targets",
+            "there is no C++ compiler (Debian and Ubuntu: g++)",
+        );
+    }
 
     let left_out = if fast {
         ", without the interoperability tests"

@@ -95,7 +95,25 @@ fn ratios_compare_what_is_added_to_asking_directly() {
 
 #[test]
 fn the_tables_name_everything() {
-    insta::assert_snapshot!(table::render(&report()), @"");
+    insta::assert_snapshot!(table::render(&report()), @r"
+    Portcullis 1.2.3, quick bench of 10 s on A <processor> (2 cores, linux)
+
+    tools/call, 64 bytes there and back, modern, 16 connections
+                        p50 us  added us  p99 us  calls/s  CPU us/call
+      direct               100         -     200   10,000            -
+      bare hyper proxy     150      50.0     300    8,000         50.0
+      portcullis           250       150     500    4,000          200
+      agentgateway         400       300     800    2,000          400
+
+    resident memory, MiB
+                  at rest  after load  1,000 sessions
+      portcullis     20.0        30.0               -
+
+      ratios                                                   added p50  calls/s   CPU
+      portcullis / bare hyper proxy: echo, modern, 16 conn.         3.00     0.50  4.00
+      portcullis / agentgateway: echo, modern, 16 conn.             0.50     2.00  0.50
+      agentgateway / bare hyper proxy: echo, modern, 16 conn.       6.00     0.25  8.00
+    ");
 }
 
 #[test]

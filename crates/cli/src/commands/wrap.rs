@@ -163,6 +163,7 @@ fn configure(wrap: &Wrap) -> Result<Loaded, Failure> {
         config,
         policies,
         sources: Vec::new(),
+        documents: BTreeMap::new(),
         base,
         warnings: Vec::new(),
     })

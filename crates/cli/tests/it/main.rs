@@ -14,6 +14,7 @@ mod binary;
 mod cli;
 mod demo;
 mod host;
+mod hostile;
 mod http;
 mod interop;
 mod place;

@@ -247,7 +247,7 @@ fn unknown_keys_are_refused_everywhere() {
 6:1 [policies.file] unknown key `file` (did you mean `files`?)
 8:1 [registry.modes] unknown key `modes` (did you mean `mode`?)
 10:1 [controls.origin_check] unknown key `origin_check` (did you mean `origin-check`?)
-13:1 [servers.a.sandbox] unknown key `sandbox` (the keys here are `command`, `args`, `env`, `plain-env`, `cwd`, `url`, `headers`, `plain-headers`, `era`, `isolation`, `startup-timeout`, `request-timeout`, `description`)
+13:1 [servers.a.sandbox] unknown key `sandbox` (the keys here are `command`, `args`, `env`, `plain-env`, `cwd`, `url`, `headers`, `plain-headers`, `openapi`, `transport`, `era`, `isolation`, `startup-timeout`, `request-timeout`, `description`)
 16:1 [profiles.a.tool] unknown key `tool` (did you mean `tools`?)
 ");
 }

@@ -1,5 +1,5 @@
 use super::check_header;
-use crate::{Config, Transport, parse};
+use crate::{Config, HttpKind, SecretRef, Transport, parse};
 
 /// The messages of the problems of one server.
 fn check(body: &str) -> Vec<String> {
@@ -112,4 +112,79 @@ fn debug_shows_references_only() {
     let config = parse("[servers.a]\ncommand = \"x\"\nenv = { A = \"env:B\" }").unwrap();
     let shown = format!("{:?}", config.servers["a"].transport);
     assert!(shown.contains("Env(\"B\")"), "{shown}");
+}
+
+#[test]
+fn the_http_transport_can_be_chosen() {
+    let kind = |line: &str| {
+        let text = format!("[servers.a]\nurl = \"https://a.example\"\n{line}");
+        match &parse(&text).unwrap().servers["a"].transport {
+            Transport::Http { kind, .. } => *kind,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(kind(""), HttpKind::Auto);
+    assert_eq!(kind("transport = \"auto\""), HttpKind::Auto);
+    assert_eq!(
+        kind("transport = \"streamable-http\""),
+        HttpKind::StreamableHttp
+    );
+    assert_eq!(kind("transport = \"sse\"\nera = \"legacy\""), HttpKind::Sse);
+    assert_eq!(
+        check("url = \"https://a.example\"\ntransport = \"ssse\""),
+        ["`servers.a.transport` cannot be `ssse`"]
+    );
+    assert_eq!(
+        check("url = \"https://a.example\"\ntransport = \"sse\"\nera = \"modern\""),
+        ["`servers.a.era` cannot be `modern` where `transport` is `sse`"]
+    );
+    assert_eq!(
+        check("command = \"x\"\ntransport = \"sse\"\nopenapi = \"a.yaml\""),
+        [
+            "`servers.a.transport` is only for servers with `url`",
+            "`servers.a.openapi` is only for servers with `url`",
+        ]
+    );
+}
+
+#[test]
+fn an_api_is_a_document_and_an_address() {
+    let config = parse(
+        "[servers.a]\nopenapi = \"a.yaml\"\nurl = \"https://a.example/v1\"\nheaders = { X-Key = \"env:K\" }\nplain-headers = { X-B = \"b\" }",
+    )
+    .unwrap();
+    assert_eq!(
+        config.servers["a"].transport,
+        Transport::OpenApi {
+            document: "a.yaml".to_owned(),
+            url: "https://a.example/v1".to_owned(),
+            headers: [("x-key".to_owned(), SecretRef::Env("K".to_owned()))].into(),
+            plain_headers: [("x-b".to_owned(), "b".to_owned())].into(),
+        }
+    );
+    assert_eq!(
+        check("openapi = \"a.yaml\""),
+        ["`servers.a` has neither `command` nor `url`"]
+    );
+    let api = "url = \"https://a.example\"\nopenapi = ";
+    assert_eq!(
+        check(&format!("{api}\" \"")),
+        ["`servers.a.openapi` names no file"]
+    );
+    assert_eq!(
+        check(&format!("{api}\"a.yaml\"\ntransport = \"auto\"")),
+        ["`servers.a.transport` is not for servers with `openapi`"]
+    );
+    assert_eq!(
+        check(&format!("{api}\"a.yaml\"\nera = \"auto\"")),
+        ["`servers.a.era` is not for servers with `openapi`"]
+    );
+    assert_eq!(
+        check("openapi = \"a.yaml\"\nurl = \"https://a.example/?key=hunter2\""),
+        ["`servers.a.url` has a query, which the paths of an API cannot continue"]
+    );
+    assert_eq!(
+        check("openapi = \"a.yaml\"\nurl = \"http://a.example\""),
+        ["`servers.a.url` is not encrypted: http is only for loopback addresses"]
+    );
 }

@@ -1,9 +1,12 @@
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use portcullis_store::journal::recover;
 use portcullis_store::{AuditEntry, AuditFilter, AuditStore, Sqlite, StoreError};
+use tokio::sync::Semaphore;
 
 use super::*;
 use crate::arrival::{Headers, Selector, Transport};
@@ -11,6 +14,8 @@ use crate::arrival::{Headers, Selector, Transport};
 /// A store that fails when told to and counts what it is asked.
 struct Store {
     inner: Sqlite,
+    journal: Option<PathBuf>,
+    gate: Semaphore,
     failing: AtomicBool,
     appends: AtomicUsize,
 }
@@ -19,6 +24,7 @@ struct Store {
 impl AuditStore for Store {
     async fn append(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
         self.appends.fetch_add(1, Ordering::SeqCst);
+        let _open = self.gate.acquire().await.unwrap();
         if self.failing.load(Ordering::SeqCst) {
             return Err(StoreError::Full);
         }
@@ -32,12 +38,27 @@ impl AuditStore for Store {
     async fn unfinished(&self, opened_before: i64) -> Result<Vec<String>, StoreError> {
         self.inner.unfinished(opened_before).await
     }
+
+    fn journal_beside(&self) -> Option<&Path> {
+        self.journal.as_deref()
+    }
 }
 
 async fn trail() -> (Trail, Arc<Store>) {
+    trail_with(None).await
+}
+
+/// A trail whose journal is to stand in `folder`.
+async fn journaled(folder: &Path) -> (Trail, Arc<Store>) {
+    trail_with(Some(folder.join("trail.db"))).await
+}
+
+async fn trail_with(journal: Option<PathBuf>) -> (Trail, Arc<Store>) {
     let inner = Sqlite::open_in_memory().await.unwrap();
     let store = Arc::new(Store {
         inner,
+        journal,
+        gate: Semaphore::new(1),
         failing: AtomicBool::new(false),
         appends: AtomicUsize::new(0),
     });
@@ -215,4 +236,138 @@ fn the_strictest_verdict_of_both_directions_is_kept() {
         entry.screened(verdict, &[]);
         assert_eq!(entry.closed.verdict.as_deref(), Some(expected));
     }
+}
+
+/// What another process would find in `folder` if this one were stopped now.
+async fn after_a_stop(folder: &Path) -> Vec<AuditEntry> {
+    let copy = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+    }
+    let store = Sqlite::open_in_memory().await.unwrap();
+    recover(&copy.path().join("trail.db"), &store)
+        .await
+        .unwrap();
+    let all = AuditFilter {
+        limit: usize::MAX,
+        ..AuditFilter::default()
+    };
+    store.entries(&all).await.unwrap()
+}
+
+fn files(folder: &Path) -> usize {
+    std::fs::read_dir(folder).unwrap().count()
+}
+
+/// Waits until `holds`, for at most a while.
+async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
+    let start = Instant::now();
+    while !holds().await {
+        assert!(start.elapsed() < Duration::from_secs(20), "never: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_intent_is_in_the_journal_when_the_proof_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (trail, store) = journaled(folder.path()).await;
+    store.failing.store(true, Ordering::SeqCst);
+    let mut ids = Vec::new();
+    for _ in 0..20 {
+        let mut entry = Entry::begin(trail.clone(), &facts());
+        entry.intend((), true).await.unwrap();
+        ids.push(entry.id().to_owned());
+        let found: Vec<String> = after_a_stop(folder.path())
+            .await
+            .into_iter()
+            .map(|entry| entry.opened.entry)
+            .collect();
+        assert_eq!(found, ids);
+        entry.finish(Outcome::Ok, "{}");
+    }
+    // The database is behind, and says so to who asks for it.
+    eventually("the failure is noticed", async || {
+        trail.flush().await.is_err()
+    })
+    .await;
+    store.failing.store(false, Ordering::SeqCst);
+    let entries = entries(&trail, &store).await;
+    assert!(entries.iter().map(|entry| &entry.opened.entry).eq(&ids));
+    assert!(entries.iter().all(|entry| entry.closed.is_some()));
+    assert_eq!(files(folder.path()), 0, "nothing is left in a journal");
+}
+
+#[tokio::test]
+async fn the_database_has_every_record_soon_without_being_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (trail, store) = journaled(folder.path()).await;
+    drop(Entry::begin(trail.clone(), &facts()));
+    eventually("the entry is in the database", async || {
+        let entries = store.entries(&AuditFilter::default()).await.unwrap();
+        entries.len() == 1 && entries[0].closed.is_some()
+    })
+    .await;
+    drop(trail);
+    eventually("the journal is removed", async || files(folder.path()) == 0).await;
+}
+
+#[tokio::test]
+async fn calls_are_refused_while_there_can_be_no_journal_and_pass_when_there_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("not/yet");
+    let (trail, store) = journaled(&place).await;
+    for changes in [true, true, false] {
+        let mut entry = Entry::begin(trail.clone(), &facts());
+        let refusal = entry.intend((), changes).await.unwrap_err();
+        assert_eq!(refusal.reason(), Reason::AuditUnavailable);
+        entry.refuse(&refusal);
+    }
+    std::fs::create_dir_all(&place).unwrap();
+    let refused = entries(&trail, &store).await;
+    assert_eq!(refused.len(), 3, "what was refused is on record");
+    let mut entry = Entry::begin(trail.clone(), &facts());
+    assert!(entry.intend((), true).await.is_ok());
+}
+
+#[tokio::test]
+async fn callers_go_at_the_pace_of_a_database_that_is_far_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let (trail, store) = journaled(folder.path()).await;
+    let closed_gate = store.gate.acquire().await.unwrap();
+    let burst: Vec<AuditRecord> = (0..12_000)
+        .map(|number| {
+            AuditRecord::Opened(Opened {
+                entry: number.to_string(),
+                transport: "http".to_owned(),
+                direction: "client".to_owned(),
+                method: "ping".to_owned(),
+                ..Opened::default()
+            })
+        })
+        .collect();
+    trail.durable(burst).await.unwrap();
+    let mut entry = Entry::begin(trail.clone(), &facts());
+    let intended = entry.intend((), true);
+    tokio::pin!(intended);
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut intended).await;
+    assert!(early.is_err(), "nothing more is taken while 12,000 wait");
+    drop(closed_gate);
+    assert!(intended.await.is_ok());
+}
+
+#[tokio::test]
+async fn many_calls_share_a_write_and_a_transaction() {
+    let folder = tempfile::tempdir().unwrap();
+    let (trail, store) = journaled(folder.path()).await;
+    let calls = (0..200).map(|_| {
+        let mut entry = Entry::begin(trail.clone(), &facts());
+        async move { entry.intend((), true).await.is_ok() }
+    });
+    let taken = futures_util::future::join_all(calls).await;
+    assert!(taken.iter().all(|taken| *taken));
+    trail.flush().await.unwrap();
+    let transactions = store.appends.load(Ordering::SeqCst);
+    assert!(transactions < 20, "{transactions}");
 }

@@ -1,20 +1,28 @@
-//! The one task that writes the trail, many records to a commit.
+//! The way of a record into the trail.
+//!
+//! With a journal (`crates/store/src/journal.rs`) a record is durable when the journal has it; a
+//! thread writes that, for as many messages at once as wait ([`journal`]). The database gets the
+//! records after, many to a transaction ([`database`]). Without one, a record is durable when the
+//! database has it.
+
+mod database;
+mod journal;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use portcullis_store::{AuditRecord, AuditStore, StoreError};
+use portcullis_store::{AuditRecord, AuditStore};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-/// How many records may wait for the disk before calls are refused.
+use database::Batch;
+use journal::Queue;
+
+/// How many records may wait for the database before calls are refused.
 const BACKLOG: usize = 20_000;
-/// How many records may wait for the disk at all. Past this the record of a refusal is lost, and
-/// the log says so: memory must not grow for as long as a disk is full.
+/// How many records may wait for the database at all. Past this the record of a refusal is lost,
+/// and the log says so: memory must not grow for as long as a disk is full.
 const MOST: usize = 10 * BACKLOG;
-/// How many records go into one commit at most.
-const BATCH: usize = 512;
 
 /// Hands records to the writer. Cheap to clone.
 #[derive(Clone)]
@@ -23,14 +31,38 @@ pub(crate) struct Trail {
 }
 
 struct Shared {
-    sender: mpsc::UnboundedSender<Job>,
+    entrance: Entrance,
+    state: Arc<State>,
+}
+
+/// Where records go in.
+enum Entrance {
+    Database(mpsc::UnboundedSender<Batch>),
+    Journal(Arc<Queue>),
+}
+
+/// What the writers tell whoever hands them records.
+#[derive(Default)]
+struct State {
+    /// How many records the database does not have.
     waiting: AtomicUsize,
+    /// What makes records durable fails: the journal, or the database where there is none.
     broken: AtomicBool,
+    /// The database behind the journal fails.
+    behind: AtomicBool,
+    /// How many records were given to the database and are not in it yet.
+    under_way: AtomicUsize,
+    /// The database has every group of the journal below this number.
+    moved: AtomicU64,
+    /// Nobody is left who could hand over a record, or wait for one.
+    ended: AtomicBool,
 }
 
 struct Job {
     records: Vec<AuditRecord>,
     done: Option<oneshot::Sender<()>>,
+    /// Done when the database has the records and all before them, not before.
+    settles: bool,
 }
 
 /// Why a record could not be taken.
@@ -52,22 +84,21 @@ pub(crate) struct NotTaken {
 }
 
 impl Trail {
-    /// Starts the writer. The handle ends once every [`Trail`] is dropped and all is written.
+    /// Starts the writer, with a journal where `store` says that one belongs. The handle ends
+    /// once every [`Trail`] is dropped and all is written.
     pub(crate) fn start(store: Arc<dyn AuditStore>) -> (Self, JoinHandle<()>) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared {
-            sender,
-            waiting: AtomicUsize::new(0),
-            broken: AtomicBool::new(false),
-        });
-        let weak = Arc::downgrade(&shared);
-        let writer = tokio::spawn(write(store, receiver, weak));
-        (
-            Self {
-                shared: Some(shared),
-            },
-            writer,
-        )
+        let state = Arc::new(State::default());
+        let (sender, batches) = mpsc::unbounded_channel();
+        let queue = store
+            .journal_beside()
+            .map(|database| journal::start(database, sender.clone(), Arc::clone(&state)));
+        let entrance = match &queue {
+            Some(queue) => Entrance::Journal(Arc::clone(queue)),
+            None => Entrance::Database(sender),
+        };
+        let writer = tokio::spawn(database::write(store, batches, Arc::clone(&state), queue));
+        let shared = Some(Arc::new(Shared { entrance, state }));
+        (Self { shared }, writer)
     }
 
     /// A trail that records nothing: the control `audit` is off.
@@ -78,10 +109,7 @@ impl Trail {
     /// Queues records for the next commit, whatever the state of the store: what ends must be
     /// written some time.
     pub(crate) fn soon(&self, records: Vec<AuditRecord>) -> Result<(), TrailError> {
-        let taken = self.push(Job {
-            records,
-            done: None,
-        });
+        let taken = self.push(Job::new(records, None));
         taken.map_err(|not_taken| not_taken.cause)
     }
 
@@ -89,10 +117,7 @@ impl Trail {
     pub(crate) fn accept(&self, records: Vec<AuditRecord>) -> Result<(), NotTaken> {
         match self.unable() {
             Some(cause) => Err(NotTaken { cause, records }),
-            None => self.push(Job {
-                records,
-                done: None,
-            }),
+            None => self.push(Job::new(records, None)),
         }
     }
 
@@ -105,28 +130,35 @@ impl Trail {
             return Err(NotTaken { cause, records });
         }
         let (done, waiting) = oneshot::channel();
-        self.push(Job {
-            records,
-            done: Some(done),
-        })?;
-        waiting.await.map_err(|_| NotTaken {
-            cause: TrailError::Failing,
-            records: Vec::new(),
-        })
+        self.push(Job::new(records, Some(done)))?;
+        waiting.await.map_err(|_| failing())
     }
 
-    /// Returns when everything queued so far is on disk.
+    /// Returns when everything queued so far is in the database. If nothing came meanwhile, no
+    /// journal is left then.
     pub(crate) async fn flush(&self) -> Result<(), TrailError> {
-        let flushed = self.durable(Vec::new()).await;
-        flushed.map_err(|not_taken| not_taken.cause)
+        let Some(shared) = &self.shared else {
+            return Ok(());
+        };
+        if let Some(cause) = self.unable() {
+            return Err(cause);
+        }
+        if shared.state.behind.load(Ordering::Acquire) {
+            return Err(TrailError::Failing);
+        }
+        let (done, waiting) = oneshot::channel();
+        let mut job = Job::new(Vec::new(), Some(done));
+        job.settles = true;
+        self.push(job).map_err(|not_taken| not_taken.cause)?;
+        waiting.await.map_err(|_| TrailError::Failing)
     }
 
     /// Why nothing that can still be refused should be taken now.
     fn unable(&self) -> Option<TrailError> {
-        let shared = self.shared.as_ref()?;
-        if shared.broken.load(Ordering::Acquire) {
+        let state = &self.shared.as_ref()?.state;
+        if state.broken.load(Ordering::Acquire) {
             Some(TrailError::Failing)
-        } else if shared.waiting.load(Ordering::Acquire) > BACKLOG {
+        } else if state.waiting.load(Ordering::Acquire) > BACKLOG {
             Some(TrailError::Backlog)
         } else {
             None
@@ -137,75 +169,54 @@ impl Trail {
         let Some(shared) = &self.shared else {
             return Ok(());
         };
-        if shared.waiting.load(Ordering::Acquire) > MOST {
+        let waiting = &shared.state.waiting;
+        let count = job.records.len();
+        if waiting.load(Ordering::Acquire) > MOST {
             return Err(NotTaken {
                 cause: TrailError::Backlog,
                 records: job.records,
             });
         }
-        shared
-            .waiting
-            .fetch_add(job.records.len(), Ordering::AcqRel);
-        shared.sender.send(job).map_err(|unsent| NotTaken {
+        waiting.fetch_add(count, Ordering::AcqRel);
+        let unsent = match &shared.entrance {
+            Entrance::Journal(queue) => queue.push(job).err().map(|job| job.records),
+            Entrance::Database(sender) => {
+                let sent = sender.send(Batch::unjournaled(job));
+                sent.err().map(|unsent| unsent.0.records)
+            }
+        };
+        let Some(records) = unsent else { return Ok(()) };
+        waiting.fetch_sub(count, Ordering::AcqRel);
+        Err(NotTaken {
             cause: TrailError::Ended,
-            records: unsent.0.records,
+            records,
         })
     }
 }
 
-async fn write(
-    store: Arc<dyn AuditStore>,
-    mut jobs: mpsc::UnboundedReceiver<Job>,
-    shared: std::sync::Weak<Shared>,
-) {
-    let mut taken = Vec::new();
-    while jobs.recv_many(&mut taken, BATCH).await > 0 {
-        let (batches, waiters): (Vec<_>, Vec<_>) =
-            taken.drain(..).map(|job| (job.records, job.done)).unzip();
-        let mut records: Vec<AuditRecord> = batches.into_iter().flatten().collect();
-        let count = records.len();
-        let mut waiters: Vec<oneshot::Sender<()>> = waiters.into_iter().flatten().collect();
-        let mut pause = Duration::from_millis(50);
-        // What is closed must not be lost: the batch is tried until the disk takes it. Calls that
-        // wait for it are refused at the first failure, and no new one is taken meanwhile.
-        while !records.is_empty() {
-            match store.append(&records).await {
-                Ok(()) => break,
-                // A record that contradicts the trail can never be written. It is dropped and said
-                // so, and whoever waits for this batch gets a no: the others must not wait for it.
-                Err(StoreError::UnknownEntry { entry } | StoreError::DuplicateEntry { entry }) => {
-                    tracing::error!(
-                        entry,
-                        "an audit record contradicts the trail and is dropped"
-                    );
-                    waiters.clear();
-                    records.retain(|record| record_entry(record) != entry);
-                }
-                Err(error) => {
-                    tracing::error!(%error, records = records.len(), "audit records cannot be written; calls are refused");
-                    waiters.clear();
-                    let Some(alive) = shared.upgrade() else { break };
-                    alive.broken.store(true, Ordering::Release);
-                    drop(alive);
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(5));
-                }
-            }
-        }
-        if let Some(shared) = shared.upgrade() {
-            shared.waiting.fetch_sub(count, Ordering::AcqRel);
-            shared.broken.store(false, Ordering::Release);
-        }
-        for waiter in waiters {
-            // A caller that went away no longer needs the answer.
-            let _gone = waiter.send(());
+impl Job {
+    fn new(records: Vec<AuditRecord>, done: Option<oneshot::Sender<()>>) -> Self {
+        Self {
+            records,
+            done,
+            settles: false,
         }
     }
 }
 
-fn record_entry(record: &AuditRecord) -> &str {
-    match record {
-        AuditRecord::Opened(opened) => &opened.entry,
-        AuditRecord::Closed(closed) => &closed.entry,
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.state.ended.store(true, Ordering::Release);
+        if let Entrance::Journal(queue) = &self.entrance {
+            queue.close();
+        }
+    }
+}
+
+/// The writer has the records, and could not write them.
+fn failing() -> NotTaken {
+    NotTaken {
+        cause: TrailError::Failing,
+        records: Vec::new(),
     }
 }

@@ -21,6 +21,7 @@ mod judged;
 mod leaks;
 mod malformed;
 mod merging;
+mod openapi;
 mod reloading;
 mod review;
 mod sessions;

@@ -1,9 +1,10 @@
 //! The audit trail: one entry for every message, before it has an effect.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt;
-use portcullis_store::{AuditFilter, AuditStore};
+use portcullis_store::{AuditEntry, AuditFilter, AuditStore, Sqlite};
 use portcullis_testkit::{Script, Speaks, Step, TestGateway, eventually, sha256};
 
 use crate::failing_store::FailingStore;
@@ -132,6 +133,31 @@ async fn the_digest_of_the_result_is_that_of_what_the_caller_got() {
     gateway.finish().await;
 }
 
+/// The newest entry that a process would find if the gateway in `folder` were stopped now: a copy
+/// of its files has no living owner.
+async fn newest_call_after_a_stop(folder: &Path) -> Option<AuditEntry> {
+    let copy = tempfile::tempdir().unwrap();
+    // The journal first: what it loses meanwhile is in the database by then.
+    for of_the_journal in [true, false] {
+        for file in std::fs::read_dir(folder).unwrap() {
+            let name = file.unwrap().file_name();
+            let text = name.to_str().unwrap();
+            if text.starts_with("portcullis.db") && text.contains(".trail-") == of_the_journal {
+                std::fs::copy(folder.join(&name), copy.path().join(&name)).unwrap();
+            }
+        }
+    }
+    let store = Sqlite::open(&copy.path().join("portcullis.db"))
+        .await
+        .unwrap();
+    let filter = AuditFilter {
+        method: Some("tools/call".to_owned()),
+        newest_first: true,
+        ..AuditFilter::default()
+    };
+    store.entries(&filter).await.unwrap().into_iter().next()
+}
+
 #[tokio::test]
 async fn a_call_is_on_disk_before_the_server_sees_it() {
     let gateway = TestGateway::builder()
@@ -139,21 +165,12 @@ async fn a_call_is_on_disk_before_the_server_sees_it() {
         .start()
         .await;
     let found = Arc::new(Mutex::new(Vec::new()));
-    let (seen, path) = (Arc::clone(&found), gateway.folder().join("portcullis.db"));
+    let (seen, folder) = (Arc::clone(&found), gateway.folder().to_owned());
     gateway.server("papers").on_arrival(move |request| {
-        let (seen, path) = (Arc::clone(&seen), path.clone());
+        let (seen, folder) = (Arc::clone(&seen), folder.clone());
         async move {
             if request.method == "tools/call" {
-                // Another process would see it: a handle of its own reads the file.
-                let store = portcullis_store::Sqlite::open_read_only(&path)
-                    .await
-                    .unwrap();
-                let filter = AuditFilter {
-                    method: Some("tools/call".to_owned()),
-                    newest_first: true,
-                    ..AuditFilter::default()
-                };
-                let entry = store.entries(&filter).await.unwrap().into_iter().next();
+                let entry = newest_call_after_a_stop(&folder).await;
                 seen.lock().unwrap().push(entry.map(|entry| {
                     (
                         entry.opened.target,

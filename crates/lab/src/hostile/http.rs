@@ -80,13 +80,12 @@ fn converse(stream: &TcpStream, offer: Offer) -> io::Result<()> {
     let mut out = stream;
     while let Some((verb, body)) = request(&mut reader)? {
         if verb != "POST" {
-            empty(&mut out, "405 Method Not Allowed")?;
-            continue;
+            return empty(&mut out, "405 Method Not Allowed");
         }
         let message: Value = serde_json::from_slice(&body).unwrap_or_default();
-        if message.get("id").is_none() {
-            empty(&mut out, "202 Accepted")?;
-            continue;
+        // A notification, or an answer to a request of ours.
+        if message.get("id").is_none() || message.get("method").is_none() {
+            return empty(&mut out, "202 Accepted");
         }
         if perform(&mut out, acts(&message, offer), is_modern(&message))? == Next::Close {
             return Ok(());
@@ -201,8 +200,12 @@ fn document(out: &mut impl Write, message: &[u8]) -> io::Result<()> {
     out.write_all(message)
 }
 
+/// The last response on a connection: what is not a call leaves no idle connection behind.
 fn empty(out: &mut impl Write, status: &str) -> io::Result<()> {
-    write!(out, "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n")
+    write!(
+        out,
+        "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    )
 }
 
 fn head(out: &mut impl Write, status: &str, kind: &str, length: Option<usize>) -> io::Result<()> {

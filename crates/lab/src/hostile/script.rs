@@ -21,6 +21,7 @@ pub const TOOLS: &[&str] = &[
     "split",
     "lies",
     "only-lies",
+    "bad-ids",
     "duplicate-key",
     "duplicate-id",
     "invalid-utf8",
@@ -159,7 +160,7 @@ fn call(request: &Value, tool: &str) -> Vec<Act> {
         "chatter" => {
             let text = "x".repeat(argument("bytes", 1_000));
             (0..argument("count", 100))
-                .map(|_| send(&log(&text)))
+                .map(|step| send(&remark(request, step, &text)))
                 .chain([good()])
                 .collect()
         }
@@ -176,11 +177,16 @@ fn call(request: &Value, tool: &str) -> Vec<Act> {
             vec![Act::Drip(text.into_bytes())]
         }
         "lies" => lies(request).into_iter().map(raw).chain([good()]).collect(),
-        "only-lies" => {
-            let mut acts: Vec<Act> = lies(request).into_iter().map(raw).collect();
-            acts.push(Act::Stall);
-            acts
-        }
+        "only-lies" => lies(request)
+            .into_iter()
+            .map(raw)
+            .chain([Act::Stall])
+            .collect(),
+        "bad-ids" => bad_ids(request)
+            .into_iter()
+            .map(raw)
+            .chain([good()])
+            .collect(),
         "duplicate-key" => {
             let (before, after) = around("one\",\"text\":\"two", "");
             vec![raw(before + &after)]
@@ -251,34 +257,46 @@ fn call(request: &Value, tool: &str) -> Vec<Act> {
 
 /// Answers under ids that are not the request's, however alike they look.
 fn lies(request: &Value) -> Vec<String> {
-    let id = request.get("id").and_then(Value::as_u64).unwrap_or(0);
-    let mut ids: Vec<String> = (1..=20).map(|step| (id + step).to_string()).collect();
-    ids.extend([
+    let id = number(request);
+    let later = (1..=20).map(|step| (id + step).to_string());
+    let alike = [
         format!("\"{id}\""),
         format!("{id}.0"),
         format!("{id}e0"),
-        format!("0{id}"),
-        format!("+{id}"),
-        format!("[{id}]"),
-        format!("{{\"id\":{id}}}"),
         format!("-{id}"),
-        "null".to_owned(),
-        "true".to_owned(),
         "1e999".to_owned(),
         "18446744073709551617".to_owned(),
-    ]);
+    ];
+    later
+        .chain(alike)
+        .map(|id| lie(&format!("\"id\":{id},")))
+        .collect()
+}
+
+/// Answers whose ids are none.
+fn bad_ids(request: &Value) -> Vec<String> {
+    let id = number(request);
+    [
+        format!("\"id\":0{id},"),
+        format!("\"id\":+{id},"),
+        format!("\"id\":[{id}],"),
+        format!("\"id\":{{\"id\":{id}}},"),
+        "\"id\":null,".to_owned(),
+        "\"id\":true,".to_owned(),
+        String::new(),
+    ]
+    .iter()
+    .map(|id| lie(id))
+    .collect()
+}
+
+fn number(request: &Value) -> u64 {
+    request.get("id").and_then(Value::as_u64).unwrap_or(0)
+}
+
+fn lie(id: &str) -> String {
     let result = r#"{"content":[{"type":"text","text":"a lie"}]}"#;
-    let lie = |id: String| format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
-    let mut lies = Vec::new();
-    for (position, id) in ids.into_iter().enumerate() {
-        // A good line between them: only rubbish in a row says that a server is broken.
-        if position.is_multiple_of(5) {
-            lies.push(log("between").to_string());
-        }
-        lies.push(lie(id));
-    }
-    lies.push(format!(r#"{{"jsonrpc":"2.0","result":{result}}}"#));
-    lies
+    format!(r#"{{"jsonrpc":"2.0",{id}"result":{result}}}"#)
 }
 
 fn flood(request: &Value, step: usize) -> Vec<Act> {
@@ -297,6 +315,18 @@ fn progress(request: &Value, step: usize) -> Value {
         .cloned()
         .unwrap_or_else(|| "nobody-asked".into());
     json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": token, "progress": step}})
+}
+
+/// Progress with a message of its own.
+fn remark(request: &Value, step: usize, text: &str) -> Value {
+    let mut notification = progress(request, step);
+    if let Some(params) = notification
+        .pointer_mut("/params")
+        .and_then(Value::as_object_mut)
+    {
+        params.insert("message".into(), text.into());
+    }
+    notification
 }
 
 fn log(text: &str) -> Value {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-const PIECE: [u8; 64 * 1024] = [b'x'; 64 * 1024];
+static PIECE: [u8; 64 * 1024] = [b'x'; 64 * 1024];
 
 /// Writes `before`, so many bytes of filler, and `after`.
 pub(crate) fn write_large(

@@ -31,6 +31,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "sessions",
         sql: include_str!("../../migrations/sqlite/0003_sessions.sql"),
     },
+    Migration {
+        version: 4,
+        name: "audit_cost",
+        sql: include_str!("../../migrations/sqlite/0004_audit_cost.sql"),
+    },
 ];
 
 /// Marks the file as ours in its header, `Port` in ASCII.

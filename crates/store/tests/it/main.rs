@@ -12,6 +12,7 @@
 mod contract;
 mod crash;
 mod file;
+mod killed;
 mod migrations;
 mod processes;
 mod sqlite;

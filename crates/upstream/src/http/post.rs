@@ -62,20 +62,11 @@ impl Endpoint {
         if !scheme_fits || url.host().is_none_or(str::is_empty) {
             return Err(StartupFailure::Address.into());
         }
-        let mut map = HeaderMap::new();
-        for (name, value) in configured {
-            let mut value =
-                HeaderValue::from_str(value.expose_secret()).map_err(|_| StartupFailure::Header)?;
-            value.set_sensitive(true);
-            if !is_framing(name) {
-                map.append(name, value);
-            }
-        }
         Ok(Self {
             peer,
             client,
             url,
-            configured: map,
+            configured: self::configured(configured)?,
             session: OnceLock::new(),
         })
     }
@@ -215,14 +206,34 @@ impl Endpoint {
     }
 }
 
-/// The reply's body by its content type.
-pub(crate) fn reply(response: Response<Incoming>) -> Result<Reply, UpstreamError> {
-    let kind = response
-        .headers()
+/// The configured headers, without those that only we set.
+pub(crate) fn configured(
+    headers: &[(HeaderName, SecretString)],
+) -> Result<HeaderMap, StartupFailure> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let mut value =
+            HeaderValue::from_str(value.expose_secret()).map_err(|_| StartupFailure::Header)?;
+        value.set_sensitive(true);
+        if !is_framing(name) {
+            map.append(name, value);
+        }
+    }
+    Ok(map)
+}
+
+/// The content type in lower case, without parameters.
+pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
+    headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
-        .map(|value| value.trim().to_ascii_lowercase());
+        .map(|value| value.trim().to_ascii_lowercase())
+}
+
+/// The reply's body by its content type.
+pub(crate) fn reply(response: Response<Incoming>) -> Result<Reply, UpstreamError> {
+    let kind = media_type(response.headers());
     let status = response.status();
     match kind.as_deref() {
         Some(JSON) => Ok(Reply::Json(response.into_body())),

@@ -28,7 +28,7 @@ pub(crate) async fn read_lines(
 ) {
     let mut decoder = LineDecoder::new(peer.limits.max_bytes);
     let mut chunk = vec![0; CHUNK];
-    let mut dispatch = Dispatch { peer, pending };
+    let dispatch = Dispatch { peer, pending };
     let mut garbage = 0;
     loop {
         let count = match stdout.read(&mut chunk).await {
@@ -53,14 +53,15 @@ pub(crate) async fn read_lines(
     }
 }
 
-struct Dispatch {
-    peer: Arc<Peer>,
-    pending: Arc<Pending>,
+/// Sorts the messages of one channel for all of them to the exchanges.
+pub(crate) struct Dispatch {
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) pending: Arc<Pending>,
 }
 
 impl Dispatch {
-    /// Handles one line; `false` when it was garbage.
-    fn line(&mut self, line: Result<Vec<u8>, FrameError>) -> bool {
+    /// Handles one line or event; `false` when it was garbage.
+    pub(crate) fn line(&self, line: Result<Vec<u8>, FrameError>) -> bool {
         let bytes = match line {
             Ok(bytes) => bytes,
             Err(_) => {

@@ -13,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
-use portcullis_upstream::{Spec, Transport};
+use portcullis_upstream::{HttpKind, Spec, Transport};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -22,6 +22,8 @@ use tokio::sync::mpsc;
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) verb: String,
+    /// Path and query.
+    pub(crate) target: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
 }
@@ -177,6 +179,7 @@ impl Endpoint {
                 "authorization".parse().unwrap(),
                 "Bearer header-secret".into(),
             )],
+            kind: HttpKind::Auto,
         })
     }
 }
@@ -192,6 +195,7 @@ async fn answer(
     };
     let seen = Seen {
         verb: head.method.to_string(),
+        target: head.uri.to_string(),
         headers: head.headers,
         body: serde_json::from_slice(&body.to_bytes()).unwrap_or_default(),
     };

@@ -32,7 +32,7 @@ async fn a_subscription_reads_its_own_stream() {
     }))
     .await;
     let mut spec = endpoint.spec();
-    spec.request_timeout = Duration::from_millis(400);
+    spec.request_timeout = Duration::from_secs(1);
     let (_upstream, connection) = connect(spec).await;
     let mut changes = connection.list_changes();
     let params = r#"{"notifications":{"resourceSubscriptions":["a:b"]}}"#;
@@ -43,7 +43,7 @@ async fn a_subscription_reads_its_own_stream() {
         seen.body["params"]["notifications"],
         json!({"resourceSubscriptions": ["a:b"]})
     );
-    let quiet = tokio::time::timeout(Duration::from_millis(900), listening.next()).await;
+    let quiet = tokio::time::timeout(Duration::from_millis(1_500), listening.next()).await;
     assert!(quiet.is_err(), "it has no time limit");
     let id = seen.id();
     for text in [

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use portcullis_config::{
-    ApiKey, Config, Controls, EraChoice, Features, Isolation, PrincipalKind, Profile,
+    ApiKey, Config, Controls, EraChoice, Features, HttpKind, Isolation, PrincipalKind, Profile,
     ProfileServer, Server, Transport,
 };
 use portcullis_gateway::Loaded;
@@ -126,6 +126,7 @@ impl Scene {
             url: self.web_url.clone(),
             headers: BTreeMap::new(),
             plain_headers: BTreeMap::new(),
+            kind: HttpKind::Auto,
         };
         config.servers.insert(self.web.clone(), server(web));
         for name in [&self.canary, &self.web] {
@@ -142,6 +143,7 @@ impl Scene {
             config,
             policies,
             sources: Vec::new(),
+            documents: BTreeMap::new(),
             base: folder.to_owned(),
             warnings: Vec::new(),
         })

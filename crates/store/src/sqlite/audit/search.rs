@@ -68,25 +68,31 @@ pub(super) fn query(filter: &AuditFilter) -> QueryBuilder<sqlx::Sqlite> {
             push_match(query.push(" AND "), column, pattern);
         }
     }
-    for (pattern, column, value) in [
+    for (pattern, value, indexed) in [
         (
             &filter.principal,
-            "principal",
             "coalesce(c.principal, o.principal)",
+            Some(("principal", None)),
         ),
-        (&filter.profile, "profile", "coalesce(c.profile, o.profile)"),
-        (&filter.server, "server", "coalesce(c.server, o.server)"),
-        (&filter.target, "target", "coalesce(c.target, o.target)"),
-        (&filter.decision, "decision", "c.decision"),
-        (&filter.outcome, "outcome", "c.outcome"),
-        (&filter.reason, "reason", "c.reason"),
+        (&filter.profile, "coalesce(c.profile, o.profile)", None),
+        (&filter.server, "coalesce(c.server, o.server)", None),
+        (
+            &filter.target,
+            "coalesce(c.target, o.target)",
+            Some(("target", None)),
+        ),
+        (
+            &filter.decision,
+            "c.decision",
+            Some(("decision", Some("permit"))),
+        ),
+        (&filter.outcome, "c.outcome", Some(("outcome", Some("ok")))),
+        (&filter.reason, "c.reason", Some(("reason", None))),
     ] {
-        if let Some(pattern) = pattern {
-            // The value may stand in a row other than the opened one, out of reach of an index
-            // on it: the first condition narrows by index, the second decides.
-            query.push(" AND o.entry IN (SELECT entry FROM audit_record WHERE ");
-            push_match(&mut query, column, pattern);
-            push_match(query.push(") AND "), value, pattern);
+        let Some(pattern) = pattern else { continue };
+        push_match(query.push(" AND "), value, pattern);
+        if let Some((column, unless)) = indexed {
+            push_index(&mut query, column, unless, pattern);
         }
     }
     query.push(if filter.newest_first {
@@ -98,6 +104,38 @@ pub(super) fn query(filter: &AuditFilter) -> QueryBuilder<sqlx::Sqlite> {
         .push(" LIMIT ")
         .push_bind(i64::try_from(filter.limit).unwrap_or(i64::MAX));
     query
+}
+
+/// Narrows a query by the index on `column`, where it has what `pattern` asks for.
+///
+/// The value may stand in a row other than the opened one, out of reach of an index on it. So
+/// this only says which entries may match, and another condition decides. The index leaves out
+/// the value `unless`, which most rows have.
+fn push_index(
+    query: &mut QueryBuilder<sqlx::Sqlite>,
+    column: &'static str,
+    unless: Option<&'static str>,
+    pattern: &str,
+) {
+    let wide = |common: &str| match pattern.strip_suffix('*') {
+        Some(prefix) => common.starts_with(prefix),
+        None => common == pattern,
+    };
+    if unless.is_some_and(wide) {
+        return;
+    }
+    query.push(" AND o.entry IN (SELECT entry FROM audit_record WHERE ");
+    push_match(query, column, pattern);
+    if let Some(common) = unless {
+        // SQLite takes a partial index only where its condition stands in the query.
+        query
+            .push(" AND ")
+            .push(column)
+            .push(" <> '")
+            .push(common)
+            .push("'");
+    }
+    query.push(")");
 }
 
 /// Reads a row of [`query`].

@@ -16,7 +16,8 @@ proptest! {
         prop_assert_eq!(inside, text.starts_with(&prefix), "{:?} {:?}", prefix, end);
     }
 
-    /// The SQL depends on the form of a filter's text, never on the text.
+    /// The SQL depends on the form of a filter's text, never on the text (but for the two values
+    /// that no index has, see `push_index`).
     #[test]
     fn text_is_only_ever_bound(text in "\\PC{1,8}") {
         let form = match text.strip_suffix('*') {
@@ -24,6 +25,8 @@ proptest! {
             Some(prefix) if end_of_prefix(prefix).is_some() => "x*",
             Some(_) => "*",
         };
+        let prefix = text.strip_suffix('*').unwrap_or(&text);
+        prop_assume!(!"permit".starts_with(prefix) && !"ok".starts_with(prefix) || form == "*");
         prop_assert_eq!(sql_for(&text), sql_for(form));
     }
 }
@@ -46,7 +49,7 @@ fn sql_for(text: &str) -> String {
     query(&filter).sql().as_str().to_owned()
 }
 
-/// No filter reads the whole trail: each is served by the index made for it.
+/// What selects few entries of a long trail is served by the index made for it.
 #[tokio::test]
 async fn every_filter_has_its_index() {
     let store = Sqlite::open_in_memory().await.unwrap();
@@ -69,10 +72,7 @@ async fn every_filter_has_its_index() {
     };
     check(|f| f.entry = Some("x".into()), "audit_record_opened").await;
     check(|f| f.entry = Some("x*".into()), "audit_record_opened").await;
-    check(|f| f.method = Some("x".into()), "audit_record_method").await;
     check(|f| f.principal = Some("x".into()), "audit_record_principal").await;
-    check(|f| f.profile = Some("x".into()), "audit_record_profile").await;
-    check(|f| f.server = Some("x".into()), "audit_record_server").await;
     check(|f| f.target = Some("x".into()), "audit_record_target").await;
     check(|f| f.target = Some("x*".into()), "audit_record_target").await;
     check(|f| f.decision = Some("x".into()), "audit_record_decision").await;
