@@ -48,10 +48,6 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn id(&self) -> &str {
-        &self.id
-    }
-
     pub(crate) fn agreed(&self) -> Agreed {
         self.agreed
     }

@@ -89,6 +89,8 @@ async fn one(
     let carried = carry(gateway, snapshot, routed, message, &mut entry, &mut asked);
     match Box::pin(carried).await {
         Ok(Carried::Answer(answer)) => told(answer),
+        // Only a modern host asks to listen, and the modern era has no batches.
+        Ok(Carried::Listening(_)) => None,
         Ok(Carried::Reply(reply)) => {
             let (snapshot, gateway) = (Arc::clone(snapshot), Arc::clone(gateway));
             let mut stream = reply_stream(*reply, entry, snapshot, gateway);
@@ -110,6 +112,6 @@ fn told(answer: Answer) -> Option<String> {
     match answer {
         Answer::Message { body, .. } => Some(body),
         Answer::Refused { body, answers, .. } => answers.then_some(body),
-        Answer::Accepted | Answer::Stream(_) => None,
+        Answer::Accepted | Answer::Stream(_) | Answer::Listening(_) => None,
     }
 }

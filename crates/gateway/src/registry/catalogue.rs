@@ -140,6 +140,32 @@ impl Catalogue {
         Ok(listing)
     }
 
+    /// The list as it was last read, however old.
+    pub(crate) fn peek(&self, kind: ListKind) -> Option<Arc<Listing>> {
+        self.slots.get(position(kind))?.listing.load_full()
+    }
+
+    /// Whether the list was read on another connection, or before a change was announced on this one.
+    pub(crate) fn is_outdated(&self, kind: ListKind, connection: &Arc<Connection>) -> bool {
+        self.peek(kind).is_some_and(|listing| {
+            !listing.connection.ptr_eq(&Arc::downgrade(connection))
+                || listing.change != announced(connection, kind)
+        })
+    }
+
+    /// The list as it was last read, judged by the present pins.
+    pub(crate) fn judge_again(&self, kind: ListKind, source: &Source<'_>) -> Option<Arc<Listing>> {
+        let listing = self.peek(kind)?;
+        let stamp = Stamp {
+            connection: Weak::clone(&listing.connection),
+            change: listing.change,
+            ..source.stamp(Some(kind))
+        };
+        let enforce = source.rules.enforce;
+        let definitions = source.registry.judge_again(&listing.definitions, enforce);
+        Some(Arc::new(Listing::new(definitions, stamp, listing.fetched)))
+    }
+
     /// The server's instructions, if there are any and they are approved.
     pub(crate) async fn instructions(
         &self,

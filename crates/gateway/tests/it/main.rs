@@ -19,6 +19,7 @@ mod failing_store;
 mod hidden;
 mod judged;
 mod leaks;
+mod listening;
 mod malformed;
 mod merging;
 mod openapi;
