@@ -41,6 +41,16 @@ pub(crate) struct Options {
     built: bool,
 }
 
+impl Options {
+    /// Every leg, with programs that were built before.
+    pub(crate) fn everything_built() -> Self {
+        Self {
+            built: true,
+            ..Self::default()
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Leg {
     /// The suite is the client, in front of Portcullis
