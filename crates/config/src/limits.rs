@@ -24,6 +24,8 @@ pub struct Limits {
     pub input_timeout: Duration,
     /// Calls of one principal that may wait for such an answer at a time.
     pub max_waiting_calls: usize,
+    /// Streams that one principal may have open to hear what servers announce.
+    pub max_streams: usize,
 }
 
 impl Default for Limits {
@@ -37,6 +39,7 @@ impl Default for Limits {
             session_idle_timeout: Duration::from_secs(15 * 60),
             input_timeout: Duration::from_secs(5 * 60),
             max_waiting_calls: 64,
+            max_streams: 64,
         }
     }
 }
@@ -54,6 +57,7 @@ impl Limits {
         let session_idle_timeout = section.duration(problems, "session-idle-timeout");
         let input_timeout = section.duration(problems, "input-timeout");
         let max_waiting_calls = section.count(problems, "max-waiting-calls", 1..=10_000);
+        let max_streams = section.count(problems, "max-streams", 1..=10_000);
         section.finish(problems);
         Self {
             max_message: max_message.unwrap_or(default.max_message),
@@ -65,6 +69,7 @@ impl Limits {
             session_idle_timeout: session_idle_timeout.unwrap_or(default.session_idle_timeout),
             input_timeout: input_timeout.unwrap_or(default.input_timeout),
             max_waiting_calls: max_waiting_calls.unwrap_or(default.max_waiting_calls),
+            max_streams: max_streams.unwrap_or(default.max_streams),
         }
     }
 }

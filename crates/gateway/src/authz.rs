@@ -76,6 +76,39 @@ impl Authz {
         }
     }
 
+    /// Whether the caller may use the endpoint, where there is no message that asks.
+    pub(crate) fn reach(
+        &self,
+        routed: &Routed,
+        protocol: &Protocol,
+    ) -> Result<Permitted<()>, Denied> {
+        let target = Target::Profile(&routed.profile().name);
+        match self.decide(routed, protocol, Action::Connect, target) {
+            Ok(policies) => Ok(Permitted { what: (), policies }),
+            Err(denied) => Err(Denied {
+                reason: Reason::ProfileDenied,
+                ..denied
+            }),
+        }
+    }
+
+    /// Whether the caller may be told that a resource changed: whoever may read it may.
+    pub(crate) fn watch(
+        &self,
+        (routed, protocol): (&Routed, &Protocol),
+        server: &str,
+        uri: &str,
+    ) -> Result<Permitted<()>, Denied> {
+        let target = Target::Resource { server, uri };
+        match self.decide(routed, protocol, Action::ResourcesRead, target) {
+            Ok(policies) => Ok(Permitted { what: (), policies }),
+            Err(denied) => Err(Denied {
+                subject: Some(Subject::Resource(uri.to_owned())),
+                ..denied
+            }),
+        }
+    }
+
     /// Whether the caller may say how much the servers of its profile log.
     pub(crate) fn set_level(&self, admitted: &Admitted) -> Result<Permitted<()>, Denied> {
         let target = Target::Profile(&admitted.routed().profile().name);

@@ -1,29 +1,31 @@
 //! The hosts that hold a legacy session with this process, and what is kept for each of them: the
-//! questions it was asked and has not answered, and how much it wants to hear of what servers log.
+//! questions it was asked and has not answered, what it is subscribed to, and what waits for it.
 //!
 //! A session id says everything that a call needs ([`crate::session`]). What stands here is needed
 //! only to talk to a host that did not speak first, and is gone when its session ends, when nobody
 //! used it for a while, or with the process.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use portcullis_mcp::json::{as_string, quote};
 use portcullis_mcp::message::{Kind, Message};
-use portcullis_mcp::meta::LOG_LEVELS;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::arrival::Transport;
 use crate::authn::Principal;
 use crate::clock;
+use crate::feed::{Kinds, Mailbox, Share};
 use crate::profile::Routed;
 use crate::refusal::{Reason, Refusal};
 
 /// How many sessions of one principal are kept. Past this the one that was silent for longest goes;
 /// its host loses its log level and is none the wiser otherwise.
 const PER_PRINCIPAL: usize = 1_000;
+/// How many resources one host may be subscribed to.
+const SUBSCRIPTIONS: usize = 1_000;
 /// How many questions one host may have before it. Past this nobody asks it any more.
 const QUESTIONS: usize = 256;
 /// Starts the id of every request of ours to a host.
@@ -60,16 +62,22 @@ pub(crate) struct Client {
     principal: String,
     last_used: AtomicI64,
     last_id: AtomicU64,
+    mailbox: Arc<Mailbox>,
+    /// The number of the stream that gets what waits; zero before the first, [`OVER`] after the end.
+    stream: watch::Sender<u64>,
     state: Mutex<State>,
 }
+
+/// No stream has this number.
+const OVER: u64 = u64::MAX;
 
 #[derive(Debug, Default)]
 struct State {
     /// Set when the session is over: nothing more is asked or kept.
     over: bool,
     questions: HashMap<u64, oneshot::Sender<Message>>,
-    /// Position in [`LOG_LEVELS`].
-    level: Option<usize>,
+    /// By the URI, as the host wrote it.
+    subscriptions: BTreeMap<String, Share>,
 }
 
 impl Clients {
@@ -160,6 +168,8 @@ impl Client {
             principal,
             last_used: AtomicI64::new(clock::unix_seconds()),
             last_id: AtomicU64::new(0),
+            mailbox: Arc::new(Mailbox::new(Kinds::ALL).with_logs()),
+            stream: watch::Sender::new(0),
             state: Mutex::default(),
         }
     }
@@ -198,18 +208,73 @@ impl Client {
     /// Keeps from which level on the host wants to hear what servers log. `false` for a word that
     /// is no level.
     pub(crate) fn set_level(&self, level: &str) -> bool {
-        let known = LOG_LEVELS.iter().position(|known| *known == level);
-        if known.is_some() {
-            self.lock().level = known;
-        }
-        known.is_some()
+        self.mailbox.set_level(level)
     }
 
     /// Whether the host wants log messages of this level. One that never said wants all of them.
     pub(crate) fn wants_level(&self, level: &str) -> bool {
-        let wanted = self.lock().level;
-        let rank = LOG_LEVELS.iter().position(|known| *known == level);
-        wanted.is_none_or(|wanted| rank.is_some_and(|rank| rank >= wanted))
+        self.mailbox.wants_level(level)
+    }
+
+    /// Notes that `server` sent the user of this host to a page, so that the host is told when the
+    /// server says that this elicitation is over.
+    pub(crate) fn elicited(&self, server: &Arc<str>, elicitation: &str) {
+        self.mailbox.expect(server, elicitation);
+    }
+
+    /// What waits for the host.
+    pub(crate) fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.mailbox
+    }
+
+    /// Makes a new stream the one that gets what waits; the one before ends. `None` when the session
+    /// is over.
+    pub(crate) fn take_stream(self: &Arc<Self>) -> Option<StreamTurn> {
+        self.used();
+        let mut number = OVER;
+        self.stream.send_if_modified(|current| {
+            if *current < OVER - 1 {
+                *current += 1;
+                number = *current;
+            }
+            number != OVER
+        });
+        (number != OVER).then(|| StreamTurn {
+            number,
+            current: self.stream.subscribe(),
+            client: Arc::clone(self),
+        })
+    }
+
+    /// Keeps a subscription.
+    ///
+    /// # Errors
+    /// [`Reason::TooManyStreams`] when the host has too many.
+    pub(crate) fn subscribe(&self, share: Share) -> Result<(), Refusal> {
+        let mut state = self.lock();
+        let known = state.subscriptions.contains_key(share.uri());
+        if state.over || (!known && state.subscriptions.len() >= SUBSCRIPTIONS) {
+            return Err(Refusal::new(Reason::TooManyStreams));
+        }
+        self.mailbox.want(share.server(), share.uri());
+        let before = state.subscriptions.insert(share.uri().to_owned(), share);
+        drop(state);
+        // Letting go of a share takes a lock of its own.
+        drop(before);
+        Ok(())
+    }
+
+    /// Ends a subscription. Gives the server whose resource it was; `None` when there was none.
+    pub(crate) fn unsubscribe(&self, uri: &str) -> Option<Arc<str>> {
+        let share = self.lock().subscriptions.remove(uri)?;
+        let server = Arc::clone(share.server());
+        self.mailbox.unwant(&server, uri);
+        Some(server)
+    }
+
+    /// What the host is subscribed to.
+    pub(crate) fn subscriptions(&self) -> Vec<String> {
+        self.lock().subscriptions.keys().cloned().collect()
     }
 
     /// Notes that the host was heard of.
@@ -232,10 +297,41 @@ impl Client {
         state.over = true;
         // Dropping the senders tells whoever waits.
         state.questions.clear();
+        let subscriptions = std::mem::take(&mut state.subscriptions);
+        drop(state);
+        drop(subscriptions);
+        self.stream.send_replace(OVER);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A stream's hold on what waits for its host: of several streams the latest has it.
+#[derive(Debug)]
+pub(crate) struct StreamTurn {
+    number: u64,
+    current: watch::Receiver<u64>,
+    client: Arc<Client>,
+}
+
+impl StreamTurn {
+    /// The host.
+    pub(crate) fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+
+    /// Whether the host had a stream before this one.
+    pub(crate) fn is_another(&self) -> bool {
+        self.number > 1
+    }
+
+    /// Completes when another stream has taken its place, or the session is over.
+    pub(crate) async fn over(&mut self) {
+        let number = self.number;
+        // The sender lives as long as the client, which is held here.
+        let _gone = self.current.wait_for(|current| *current != number).await;
     }
 }
 

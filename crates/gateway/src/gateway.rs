@@ -11,12 +11,15 @@ use portcullis_store::{
     AuditRecord, AuditStore, Closed, RegistryStore, SessionStore, Sqlite, StoreError,
 };
 use portcullis_upstream::{HttpClient, UpstreamError};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::audit::Trail;
 use crate::authn::Principal;
 use crate::clients::Clients;
 use crate::clock;
+use crate::feed::Running;
+use crate::listening::Streams;
 use crate::load::Loaded;
 use crate::refusal::Refusal;
 use crate::registry::{Freshness, Registry, Standing};
@@ -90,6 +93,17 @@ fn as_text<S: serde::Serializer>(
     serializer.serialize_str(version.as_str())
 }
 
+/// What the gateway says about itself to those who listen to it for long.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct News {
+    /// Configurations taken into use.
+    pub(crate) reloads: u64,
+    /// How often decisions of other processes were taken over.
+    pub(crate) decisions: u64,
+    /// Streams must end.
+    pub(crate) closing: bool,
+}
+
 /// A running gateway. Listeners share it.
 pub struct Gateway {
     snapshot: ArcSwap<Snapshot>,
@@ -100,6 +114,9 @@ pub struct Gateway {
     registry: Registry,
     servers: Servers,
     trail: Trail,
+    news: watch::Sender<News>,
+    streams: Streams,
+    feeds: Running,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -121,6 +138,9 @@ impl Gateway {
             registry: Registry::open(Arc::clone(&stores.registry)).await?,
             servers: Servers::new(HttpClient::new()?),
             trail,
+            news: watch::Sender::default(),
+            streams: Streams::default(),
+            feeds: Running::default(),
             tasks: Mutex::new(Vec::new()),
         });
         let upkeep = tokio::spawn(upkeep(Arc::downgrade(&gateway)));
@@ -137,11 +157,29 @@ impl Gateway {
         let snapshot = Arc::new(Snapshot::new(loaded));
         self.snapshot.store(Arc::clone(&snapshot));
         self.servers.sweep(snapshot.config()).await;
+        self.news
+            .send_modify(|news| news.reloads = news.reloads.wrapping_add(1));
+    }
+
+    /// Ends every stream that hosts listen on, and lets no new one last. Calls under way go on.
+    pub fn close_streams(&self) {
+        self.news.send_modify(|news| news.closing = true);
+    }
+
+    /// How many streams hosts listen on.
+    pub fn open_streams(&self) -> usize {
+        self.streams.count()
+    }
+
+    /// How many servers are listened to on behalf of hosts.
+    pub fn running_feeds(&self) -> usize {
+        self.feeds.count()
     }
 
     /// Ends every server in an orderly way and waits until the trail is on disk.
     pub async fn shutdown(&self) {
         self.suspended.clear();
+        self.close_streams();
         self.servers.shutdown().await;
         if let Err(error) = self.trail.flush().await {
             tracing::error!(%error, "the audit trail could not be written to its end");
@@ -216,6 +254,18 @@ impl Gateway {
         self.snapshot.load().config().clone()
     }
 
+    pub(crate) fn news(&self) -> watch::Receiver<News> {
+        self.news.subscribe()
+    }
+
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
+    pub(crate) fn feeds(&self) -> &Running {
+        &self.feeds
+    }
+
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
     }
@@ -259,7 +309,12 @@ async fn upkeep(gateway: std::sync::Weak<Gateway>) {
         };
         match gateway.registry.refresh().await {
             Ok(false) => {}
-            Ok(true) => tracing::info!("the registry changed; its pins were read again"),
+            Ok(true) => {
+                tracing::info!("the registry changed; its pins were read again");
+                gateway
+                    .news
+                    .send_modify(|news| news.decisions = news.decisions.wrapping_add(1));
+            }
             Err(error) => tracing::error!(%error, "the registry cannot be read"),
         }
         if let Err(error) = gateway.sessions.refresh().await {

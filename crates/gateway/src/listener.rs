@@ -25,8 +25,10 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use crate::arrival::Arrival;
 use crate::gateway::Gateway;
 use crate::pipeline::{self, Received};
+use crate::protocol::claims_modern;
 use crate::refusal::{Reason, Refusal};
 use capacity::Capacity;
 use patience::{Activity, Answering, Watched};
@@ -80,6 +82,8 @@ pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener, stop: impl Futu
         });
     }
     drop(listener);
+    // Streams would never end by themselves.
+    gateway.close_streams();
     if tokio::time::timeout(DRAIN, graceful.shutdown())
         .await
         .is_err()
@@ -151,6 +155,19 @@ async fn respond(
         .await;
     }
     let accepted = edge::Accepted::read(&head.headers);
+    if head.method == Method::GET && names_session(&arrival) {
+        return match accepted.filter(|accepted| accepted.stream) {
+            Some(accepted) => {
+                write::answer(
+                    pipeline::listen(gateway, arrival).await,
+                    accepted,
+                    &head.method,
+                )
+                .await
+            }
+            None => turned_away(gateway, &arrival, Reason::NotAcceptable, &head.method).await,
+        };
+    }
     let refused = match (
         head.method == Method::POST,
         edge::is_json(&head.headers),
@@ -162,12 +179,7 @@ async fn respond(
         (true, true, Some(_)) => None,
     };
     if let Some(reason) = refused {
-        return write::answer(
-            pipeline::turn_away(gateway, &arrival.facts, &Refusal::new(reason)),
-            edge::Accepted::both(),
-            &head.method,
-        )
-        .await;
+        return turned_away(gateway, &arrival, reason, &head.method).await;
     }
     let limit = snapshot.config().limits.max_message;
     let entry = pipeline::begin(gateway, &arrival.facts, None);
@@ -178,6 +190,27 @@ async fn respond(
         &head.method,
     )
     .await
+}
+
+async fn turned_away(
+    gateway: &Gateway,
+    arrival: &Arrival,
+    reason: Reason,
+    verb: &Method,
+) -> Response<Body> {
+    write::answer(
+        pipeline::turn_away(gateway, &arrival.facts, &Refusal::new(reason)),
+        edge::Accepted::both(),
+        verb,
+    )
+    .await
+}
+
+/// Whether a GET is for the stream of a legacy session. The modern era has neither (2026-07-28,
+/// streamable HTTP).
+fn names_session(arrival: &Arrival) -> bool {
+    let headers = &arrival.facts.headers;
+    headers.session.is_some() && !claims_modern(headers.version.as_deref())
 }
 
 /// Reads a body within its limits of size and time.

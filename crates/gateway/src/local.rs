@@ -1,5 +1,6 @@
 //! What the gateway answers itself: the greeting of both eras, `ping`, log levels.
 
+use portcullis_mcp::capabilities::{ClientCapabilities, ServerCapabilities};
 use portcullis_mcp::json::{Object, quote};
 use portcullis_mcp::method::Method;
 use portcullis_mcp::params::{Params, view};
@@ -18,11 +19,9 @@ use crate::snapshot::Snapshot;
 /// What the servers of a profile offer together.
 #[derive(Debug)]
 struct Offer {
-    tools: bool,
-    prompts: bool,
-    resources: bool,
-    completions: bool,
-    logging: bool,
+    capabilities: ServerCapabilities,
+    /// What the profile carries.
+    features: ClientCapabilities,
     instructions: Vec<String>,
     verdict: Verdict,
     findings: Vec<Finding>,
@@ -41,7 +40,7 @@ pub(crate) async fn initialize(
     let mut json = format!(
         "{{\"protocolVersion\":{},\"capabilities\":{},\"serverInfo\":{}",
         quote(admitted.protocol().version.as_str()),
-        offer.capabilities(),
+        offer.capabilities(Era::Legacy),
         receipt::server_info(),
     );
     push_instructions(&mut json, &offer);
@@ -64,7 +63,7 @@ pub(crate) async fn discover(
     let mut json = format!(
         "{{\"supportedVersions\":[{}],\"capabilities\":{}",
         versions.join(","),
-        offer.capabilities()
+        offer.capabilities(Era::Modern)
     );
     push_instructions(&mut json, &offer);
     json.push('}');
@@ -118,11 +117,8 @@ async fn offer(
 ) -> Result<Offer, Refusal> {
     let profile = admitted.routed().profile();
     let mut offer = Offer {
-        tools: false,
-        prompts: false,
-        resources: false,
-        completions: false,
-        logging: false,
+        capabilities: ServerCapabilities::default(),
+        features: profile.features,
         instructions: profile.instructions.iter().cloned().collect(),
         verdict: Verdict::Allow,
         findings: Vec::new(),
@@ -144,12 +140,12 @@ async fn offer(
                 continue;
             }
         };
-        let capabilities = connection.capabilities();
-        offer.tools |= has(capabilities, "tools");
-        offer.prompts |= has(capabilities, "prompts");
-        offer.resources |= has(capabilities, "resources");
-        offer.completions |= has(capabilities, "completions");
-        offer.logging |= has(capabilities, "logging");
+        match ServerCapabilities::read(connection.capabilities()) {
+            Ok(offered) => offer.capabilities = offer.capabilities.union(offered),
+            Err(error) => {
+                tracing::warn!(server = %member.server, %error, "capabilities that cannot be read are left out of the greeting");
+            }
+        }
         if let Some(approved) = lease
             .catalogue()
             .instructions(&leases.source(&lease, &connection))
@@ -187,21 +183,20 @@ impl Offer {
         }
     }
 
-    /// List changes and subscriptions are not announced: this version does not carry them.
-    fn capabilities(&self) -> String {
-        let offered = [
-            ("tools", self.tools),
-            ("prompts", self.prompts),
-            ("resources", self.resources),
-            ("completions", self.completions),
-            ("logging", self.logging),
-        ];
-        let members: Vec<String> = offered
-            .iter()
-            .filter(|(_, offered)| *offered)
-            .map(|(name, _)| format!("\"{name}\":{{}}"))
-            .collect();
-        format!("{{{}}}", members.join(","))
+    /// Every list may change without its server saying so: an operator approves a definition, a
+    /// policy hides one. An extension is offered where the profile carries it.
+    fn capabilities(&self, era: Era) -> String {
+        let offered = self.capabilities;
+        let carried = |extension| self.features.contains(extension);
+        ServerCapabilities {
+            tools_list_changed: offered.tools,
+            prompts_list_changed: offered.prompts,
+            resources_list_changed: offered.resources,
+            tasks: offered.tasks && carried(ClientCapabilities::TASKS),
+            ui: offered.ui && carried(ClientCapabilities::UI),
+            ..offered
+        }
+        .write(era)
     }
 }
 

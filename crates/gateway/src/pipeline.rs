@@ -26,6 +26,7 @@ use crate::authz::{Denied, Permitted};
 use crate::clients::SessionKey;
 use crate::digest::sha256;
 use crate::gateway::Gateway;
+use crate::listening::{self, Listening};
 use crate::protocol::{Admitted, Door};
 use crate::refusal::{Reason, Refusal};
 use crate::registry::{self, Call, Round};
@@ -62,6 +63,8 @@ pub(crate) enum Answer {
     },
     /// A server's answer, message by message.
     Stream(Box<ReplyStream>),
+    /// What servers say without being asked, until one side ends it.
+    Listening(Box<Listening>),
 }
 
 /// A message as a listener hands it over.
@@ -109,6 +112,38 @@ pub(crate) async fn serve(
             let gateway = Arc::clone(gateway);
             Answer::Stream(Box::new(ReplyStream::new(*reply, entry, snapshot, gateway)))
         }
+        Ok(Forwarded::Listening(listening)) => {
+            Answer::Listening(Box::new(listening.recorded_in(entry)))
+        }
+        Err(refusal) => refuse(&refusal, &asked, &mut entry),
+    }
+}
+
+/// Opens the stream of the legacy session that an arrival names.
+pub(crate) async fn listen(gateway: &Arc<Gateway>, arrival: Arrival) -> Answer {
+    let snapshot = gateway.snapshot();
+    let mut entry = open_entry(gateway, &snapshot, &arrival.facts);
+    entry.describe(|opened| opened.method = "session/listen".to_owned());
+    let asked = Asked {
+        id: None,
+        era: Era::Legacy,
+        notification: false,
+    };
+    let opened = async {
+        let caller = snapshot.authenticator().authenticate(arrival)?;
+        entry.principal(caller.principal());
+        let routed = snapshot.profiles().route(caller)?;
+        entry.describe(|opened| opened.profile = Some(routed.profile().name.clone()));
+        let protocol = door(gateway, &snapshot).stream(&routed)?;
+        entry.protocol(protocol.version.as_str(), protocol.era(), None);
+        let reached = snapshot.authz().reach(&routed, &protocol);
+        decided(reached, &snapshot, &mut entry)?;
+        entry.intend((), false).await?;
+        let context = listening::Context::new(gateway, &snapshot, &routed, &protocol);
+        listening::in_session(gateway, context).await
+    };
+    match opened.await {
+        Ok(listening) => Answer::Listening(Box::new(listening.recorded_in(entry))),
         Err(refusal) => refuse(&refusal, &asked, &mut entry),
     }
 }
@@ -173,10 +208,11 @@ pub(crate) fn turn_away(gateway: &Gateway, facts: &Facts, refusal: &Refusal) -> 
 enum Forwarded {
     Answer(Answer),
     Reply(Box<upstream::Reply>),
+    Listening(Box<Listening>),
 }
 
 async fn forward(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     snapshot: &Arc<Snapshot>,
     arrival: Arrival,
     body: impl Future<Output = Result<Received, Refusal>>,
@@ -212,6 +248,12 @@ async fn forward(
         capabilities,
         snapshot,
     };
+    if let Some(method) = standing_request(connected.what()) {
+        let admitted = connected.what();
+        let (routed, protocol) = (admitted.routed(), admitted.protocol());
+        let context = listening::Context::new(gateway, snapshot, routed, protocol);
+        return stand(gateway, method, connected.what(), context, entry).await;
+    }
     if !is_call(connected.what()) {
         return own_answers::answer(gateway, snapshot, connected, &leases, entry)
             .await
@@ -253,6 +295,41 @@ fn door<'a>(gateway: &'a Gateway, snapshot: &Snapshot) -> Door<'a> {
         sessions: gateway.sessions(),
         header_agreement: snapshot.config().controls.header_agreement,
         session_binding: snapshot.config().controls.session_binding,
+    }
+}
+
+/// Requests about what is told later: what they ask for stands until somebody ends it.
+fn standing_request(admitted: &Admitted) -> Option<Method> {
+    let method = admitted.message().method()?;
+    let standing = matches!(
+        method,
+        Method::SubscriptionsListen | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe
+    );
+    let exists = method.exists_in(admitted.protocol().version);
+    (standing && exists && admitted.message().kind() == Kind::Request).then_some(method)
+}
+
+async fn stand(
+    gateway: &Arc<Gateway>,
+    method: Method,
+    admitted: &Admitted,
+    context: listening::Context<'_>,
+    entry: &mut Entry,
+) -> Result<Forwarded, Refusal> {
+    match method {
+        Method::ResourcesSubscribe => {
+            let answer = listening::subscribe(gateway, admitted, &context, entry).await?;
+            Ok(Forwarded::Answer(answer))
+        }
+        Method::ResourcesUnsubscribe => {
+            let answer = listening::unsubscribe(gateway, admitted, &context, entry).await?;
+            Ok(Forwarded::Answer(answer))
+        }
+        _ => {
+            entry.intend((), false).await?;
+            let listening = listening::listen(gateway, admitted, context).await?;
+            Ok(Forwarded::Listening(Box::new(listening)))
+        }
     }
 }
 
@@ -320,7 +397,7 @@ fn in_round(call: Call, tickets: &Tickets) -> Result<Call, Refusal> {
 }
 
 /// Notes what the policies said, and turns their "no" into a refusal.
-fn decided<T>(
+pub(crate) fn decided<T>(
     decision: Result<Permitted<T>, Denied>,
     snapshot: &Snapshot,
     entry: &mut Entry,
@@ -417,7 +494,7 @@ fn traceparent(params: &str) -> Option<String> {
     plain.then(|| text.into_owned())
 }
 
-fn open_entry(gateway: &Gateway, snapshot: &Snapshot, facts: &Facts) -> Entry {
+pub(crate) fn open_entry(gateway: &Gateway, snapshot: &Snapshot, facts: &Facts) -> Entry {
     let trail = if snapshot.config().controls.audit {
         gateway.trail().clone()
     } else {

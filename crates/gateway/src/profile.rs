@@ -91,7 +91,7 @@ pub(crate) struct Profiles {
 }
 
 /// Proof that the caller reached an endpoint that exists.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Routed {
     principal: Arc<Principal>,
     profile: Arc<Profile>,
@@ -124,14 +124,27 @@ impl Profiles {
         Self { by_name, by_path }
     }
 
+    /// Finds the endpoint of a caller that has one already, under this configuration.
+    pub(crate) fn again(&self, routed: &Routed) -> Option<Routed> {
+        let profile = self.find(&routed.facts)?;
+        (profile.name == routed.profile.name).then(|| Routed {
+            principal: Arc::clone(&routed.principal),
+            profile: Arc::clone(profile),
+            facts: routed.facts.clone(),
+        })
+    }
+
+    fn find(&self, facts: &Facts) -> Option<&Arc<Profile>> {
+        match &facts.profile {
+            Selector::Name(name) => self.by_name.get(name),
+            Selector::Path(path) => self.by_path.get(path.strip_suffix('/').unwrap_or(path)),
+        }
+    }
+
     /// Finds the endpoint an authenticated caller asked for.
     pub(crate) fn route(&self, caller: Authenticated) -> Result<Routed, Refusal> {
         let (principal, facts) = caller.into_parts();
-        let profile = match &facts.profile {
-            Selector::Name(name) => self.by_name.get(name),
-            Selector::Path(path) => self.by_path.get(path.strip_suffix('/').unwrap_or(path)),
-        };
-        match profile {
+        match self.find(&facts) {
             Some(profile) => Ok(Routed {
                 principal,
                 profile: Arc::clone(profile),

@@ -72,15 +72,7 @@ pub(crate) struct Door<'a> {
 impl Door<'_> {
     /// Classifies a routed message.
     pub(crate) fn admit(&self, routed: Routed, message: Message) -> Result<Admitted, Refusal> {
-        let mut protocol = self.classify(&routed, &message)?;
-        protocol.capabilities = protocol
-            .capabilities
-            .intersection(routed.profile().features);
-        if let Some(floor) = routed.profile().minimum_version
-            && protocol.version < floor
-        {
-            return Err(unsupported(protocol.version.as_str(), Some(floor)));
-        }
+        let protocol = within(&routed, self.classify(&routed, &message)?)?;
         Ok(Admitted {
             routed,
             message,
@@ -88,11 +80,19 @@ impl Door<'_> {
         })
     }
 
+    /// The revision of a session whose stream is opened. There is no message that could say it.
+    pub(crate) fn stream(&self, routed: &Routed) -> Result<Protocol, Refusal> {
+        if let Some(name) = routed.facts().headers.ill_formed {
+            return Err(ill_formed(name));
+        }
+        let protocol = self.in_session(routed, None)?;
+        within(routed, protocol)
+    }
+
     fn classify(&self, routed: &Routed, message: &Message) -> Result<Protocol, Refusal> {
         let facts = routed.facts();
         if let Some(name) = facts.headers.ill_formed {
-            return Err(Refusal::new(Reason::HeaderMismatch)
-                .detail(format!("{name} is repeated or not visible ASCII")));
+            return Err(ill_formed(name));
         }
         if let Some(stamp) = meta::modern(message.params())? {
             if facts.transport == Transport::Http && self.header_agreement {
@@ -115,7 +115,7 @@ impl Door<'_> {
         }
         match message.method() {
             Some(Method::Initialize) if message.kind() == Kind::Request => initialize(message),
-            _ => self.in_session(routed, message),
+            _ => self.in_session(routed, message.method()),
         }
     }
 
@@ -133,10 +133,10 @@ impl Door<'_> {
     }
 
     /// Everything legacy but `initialize` lives in what `initialize` agreed on.
-    fn in_session(&self, routed: &Routed, message: &Message) -> Result<Protocol, Refusal> {
+    fn in_session(&self, routed: &Routed, method: Option<Method>) -> Result<Protocol, Refusal> {
         let facts = routed.facts();
         let agreed = match facts.transport {
-            Transport::Stdio => match (facts.connection, message.method()) {
+            Transport::Stdio => match (facts.connection, method) {
                 (Some(agreed), _) => agreed,
                 // A host may ping a server that it has not initialized yet.
                 (None, Some(Method::Ping)) => Agreed {
@@ -175,6 +175,24 @@ impl Door<'_> {
     }
 }
 
+/// What a session or a message agreed on, as far as the profile goes along with it.
+fn within(routed: &Routed, protocol: Protocol) -> Result<Protocol, Refusal> {
+    let profile = routed.profile();
+    match profile.minimum_version {
+        Some(floor) if protocol.version < floor => {
+            Err(unsupported(protocol.version.as_str(), Some(floor)))
+        }
+        _ => Ok(Protocol {
+            capabilities: protocol.capabilities.intersection(profile.features),
+            ..protocol
+        }),
+    }
+}
+
+fn ill_formed(name: &str) -> Refusal {
+    Refusal::new(Reason::HeaderMismatch).detail(format!("{name} is repeated or not visible ASCII"))
+}
+
 fn initialize(message: &Message) -> Result<Protocol, Refusal> {
     let params = message.params().unwrap_or("{}");
     let object = Object::parse(params).map_err(portcullis_mcp::error::WireError::from)?;
@@ -211,7 +229,8 @@ fn client_hint(raw: &str) -> Option<String> {
     Some(hint.chars().take(128).collect())
 }
 
-fn claims_modern(header: Option<&str>) -> bool {
+/// Whether a version header asks for the modern era.
+pub(crate) fn claims_modern(header: Option<&str>) -> bool {
     // Revisions are dates, so that text order is time order.
     header.is_some_and(|version| version >= ProtocolVersion::V2026_07_28.as_str())
 }

@@ -26,7 +26,7 @@ use crate::digest::sha256;
 use pins::Pins;
 
 pub(crate) use catalogue::{Catalogue, Freshness, Listing, Source};
-pub(crate) use resolve::{Call, Round, aim, policy_target, resolve};
+pub(crate) use resolve::{Call, Found, Round, aim, locate, policy_target, resolve};
 
 /// How often an unchanged definition's "last seen" date is written.
 const SEEN_INTERVAL: Duration = Duration::from_secs(600);

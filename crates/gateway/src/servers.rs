@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use portcullis_config::{self as config, Isolation};
 use portcullis_mcp::capabilities::ClientCapabilities;
-use portcullis_upstream::{Connection, HttpClient, Upstream, UpstreamError};
+use portcullis_upstream::{Connection, HttpClient, Status, Upstream, UpstreamError};
 
 use crate::authn::Principal;
 use crate::clock;
+use crate::feed::Feed;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::{Catalogue, Registry, Rules, Source};
 use crate::snapshot::Snapshot;
@@ -42,6 +43,7 @@ pub(crate) struct Lease {
     spec: config::Server,
     upstream: Upstream,
     catalogue: Catalogue,
+    feed: Feed,
     last_used: AtomicI64,
 }
 
@@ -56,6 +58,57 @@ impl std::fmt::Debug for Lease {
 impl Lease {
     pub(crate) fn catalogue(&self) -> &Catalogue {
         &self.catalogue
+    }
+
+    /// The server's configured name.
+    pub(crate) fn server(&self) -> &Arc<str> {
+        &self.server
+    }
+
+    /// Whether several principals share the connection.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.spec.isolation == Isolation::Shared
+    }
+
+    /// What the server says without being asked.
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// Where this lease's lists come from, and who judges them under `snapshot`.
+    pub(crate) fn source<'s>(
+        &'s self,
+        connection: &'s Arc<Connection>,
+        registry: &'s Registry,
+        snapshot: &'s Snapshot,
+    ) -> Source<'s> {
+        let config = snapshot.config();
+        Source {
+            server: &self.server,
+            connection,
+            registry,
+            rules: Rules {
+                enforce: config.controls.definition_pins,
+                trust_on_first_use: config.registry.mode == config::RegistryMode::TrustOnFirstUse,
+                shield: snapshot.shield(),
+            },
+            max_items: config.limits.max_list_items,
+        }
+    }
+
+    /// A live connection, however long it takes: what listens has nothing better to do than to wait.
+    /// `None` when this lease is over and another one has taken its place.
+    pub(crate) async fn persist(&self) -> Option<Arc<Connection>> {
+        loop {
+            let pause = match self.upstream.connection().await {
+                Ok(connection) => return Some(connection),
+                Err(UpstreamError::BackingOff { retry_in }) => retry_in,
+                Err(_) if self.upstream.status() == Status::ShutDown => return None,
+                Err(_) => Duration::ZERO,
+            };
+            // A pause of no length must not make a loop that never lets go.
+            tokio::time::sleep(pause.max(Duration::from_millis(50))).await;
+        }
     }
 
     /// A live connection, started or started again if need be.
@@ -144,6 +197,7 @@ impl Servers {
             spec: spec.clone(),
             upstream: Upstream::new(upstream, self.client.clone()),
             catalogue: Catalogue::default(),
+            feed: Feed::default(),
             last_used: AtomicI64::new(clock::unix_seconds()),
         });
         // A lease under an old specification ends when its last call lets go of it.
@@ -239,17 +293,6 @@ impl Leases<'_> {
         lease: &'s Lease,
         connection: &'s Arc<Connection>,
     ) -> Source<'s> {
-        let config = self.snapshot.config();
-        Source {
-            server: &lease.server,
-            connection,
-            registry: self.registry,
-            rules: Rules {
-                enforce: config.controls.definition_pins,
-                trust_on_first_use: config.registry.mode == config::RegistryMode::TrustOnFirstUse,
-                shield: self.snapshot.shield(),
-            },
-            max_items: config.limits.max_list_items,
-        }
+        lease.source(connection, self.registry, self.snapshot)
     }
 }

@@ -10,12 +10,14 @@ use portcullis_mcp::message::{Kind, Message};
 use portcullis_mcp::method::Method;
 use portcullis_mcp::params::{Params, view};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::arrival::{Arrival, Credential, Facts, Headers, Selector, Transport};
 use crate::audit::Entry;
+use crate::clients::SessionKey;
 use crate::gateway::Gateway;
+use crate::listening::Listening;
 use crate::pipeline::{self, Answer, Received};
 use crate::refusal::Refusal;
 use crate::session::Agreed;
@@ -44,6 +46,7 @@ pub async fn serve(
         agreed: None,
         running: Running::default(),
         tasks: JoinSet::new(),
+        listening: None,
         turns: Arc::new(Semaphore::new(PARALLEL)),
         out,
     };
@@ -66,6 +69,9 @@ pub async fn serve(
     }
     // The host closed its end: it waits for nothing any more.
     host.tasks.shutdown().await;
+    host.gateway
+        .clients()
+        .end(&SessionKey::Stdio(host.profile.clone()));
     drop(host);
     writer.await.map_err(std::io::Error::other)?
 }
@@ -77,6 +83,8 @@ struct Host {
     agreed: Option<Agreed>,
     running: Running,
     tasks: JoinSet<()>,
+    /// The stream of what the host did not ask for; there after `notifications/initialized`.
+    listening: Option<AbortHandle>,
     turns: Arc<Semaphore>,
     out: mpsc::Sender<String>,
 }
@@ -109,10 +117,16 @@ impl Host {
         if greeting {
             // What follows depends on what the greeting agrees on.
             let body = std::future::ready(parsed.map(Received::Message));
-            if let Some(agreed) = serve_one(&gateway, entry, arrival, body, &out).await {
+            if let Some(agreed) = serve_one(&gateway, entry, arrival, body, &out, None).await {
                 self.agreed = Some(agreed);
             }
             return;
+        }
+        if parsed
+            .as_ref()
+            .is_ok_and(|message| message.method() == Some(Method::Initialized))
+        {
+            self.listen();
         }
         let running = Arc::clone(&self.running);
         let done = id.clone();
@@ -121,9 +135,9 @@ impl Host {
         let turns = Arc::clone(&self.turns);
         let handle = self.tasks.spawn(async move {
             // The turns are never closed.
-            let _turn = turns.acquire_owned().await;
+            let turn = turns.acquire_owned().await.ok();
             let body = std::future::ready(parsed.map(Received::Message));
-            serve_one(&gateway, entry, arrival, body, &out).await;
+            serve_one(&gateway, entry, arrival, body, &out, turn).await;
             if let Some(id) = done {
                 running
                     .lock()
@@ -134,6 +148,25 @@ impl Host {
         if let Some(id) = id {
             table.insert(id, handle);
         }
+    }
+
+    /// A legacy host hears without asking, once it said that it is ready.
+    fn listen(&mut self) {
+        let listens = self
+            .listening
+            .as_ref()
+            .is_some_and(|listening| !listening.is_finished());
+        if self.agreed.is_none() || listens {
+            return;
+        }
+        let (gateway, out) = (Arc::clone(&self.gateway), self.out.clone());
+        let arrival = self.arrival();
+        let handle = self.tasks.spawn(async move {
+            if let Answer::Listening(listening) = pipeline::listen(&gateway, arrival).await {
+                pass_on(*listening, &out).await;
+            }
+        });
+        self.listening = Some(handle);
     }
 
     fn arrival(&self) -> Arrival {
@@ -174,6 +207,7 @@ async fn serve_one(
     arrival: Arrival,
     body: impl Future<Output = Result<Received, Refusal>>,
     out: &mpsc::Sender<String>,
+    turn: Option<OwnedSemaphorePermit>,
 ) -> Option<Agreed> {
     match pipeline::serve(gateway, entry, arrival, body).await {
         Answer::Accepted => None,
@@ -186,6 +220,18 @@ async fn serve_one(
             }
             None
         }
+        Answer::Listening(listening) => {
+            // It stays for long; others must not wait for it.
+            drop(turn);
+            pass_on(*listening, out).await;
+            None
+        }
+    }
+}
+
+async fn pass_on(mut listening: Listening, out: &mpsc::Sender<String>) {
+    while let Some(outgoing) = listening.next().await {
+        send(out, outgoing.into_text()).await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! From an answer to an HTTP response: JSON where one message is all, an event stream otherwise.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -10,11 +11,16 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use portcullis_mcp::framing::write_event;
+use portcullis_mcp::version::Era;
 
 use super::edge::Accepted;
+use crate::listening::Listening;
 use crate::pipeline::Answer;
-use crate::refusal::Reason;
+use crate::refusal::{Reason, Refusal};
 use crate::reply::{Outgoing, ReplyStream};
+
+/// How long a stream is silent before it shows that it still lives.
+const QUIET: Duration = Duration::from_secs(15);
 
 /// The body of every response.
 pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -37,6 +43,7 @@ pub(super) async fn answer(answer: Answer, accepted: Accepted, verb: &Method) ->
             ..
         } => refused(reason, status, body),
         Answer::Stream(reply) => streamed(*reply, accepted).await,
+        Answer::Listening(listening) => listened(*listening, accepted),
     }
 }
 
@@ -68,7 +75,7 @@ fn refused(reason: Reason, status: u16, body: String) -> Response<Body> {
             );
         }
         Reason::VerbNotAllowed => {
-            headers.insert(ALLOW, HeaderValue::from_static("POST, DELETE"));
+            headers.insert(ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
         }
         _ => {}
     }
@@ -109,6 +116,34 @@ async fn streamed(mut reply: ReplyStream, accepted: Accepted) -> Response<Body> 
         .chain(rest)
         .map(|text| Ok(Frame::data(event(&text))));
     event_stream(BodyExt::boxed_unsync(StreamBody::new(events)))
+}
+
+/// A stream that stays open. A comment now and then keeps what lies between from closing it.
+fn listened(listening: Listening, accepted: Accepted) -> Response<Body> {
+    if !accepted.stream {
+        let refusal = Refusal::new(Reason::NotAcceptable);
+        let status = refusal.status(Era::Modern);
+        return refused(refusal.reason(), status, listening.turn_down(&refusal));
+    }
+    // The step under way is kept over a pause: it must not be cancelled half-way.
+    let frames = stream::unfold(Some(Box::pin(step(listening))), |waiting| async move {
+        let mut waiting = waiting?;
+        match tokio::time::timeout(QUIET, waiting.as_mut()).await {
+            Err(_) => Some((Bytes::from_static(b":\n\n"), Some(waiting))),
+            Ok((_, None)) => None,
+            Ok((_, Some(Outgoing::Answer { text, .. }))) => Some((event(&text), None)),
+            Ok((listening, Some(Outgoing::Message(text)))) => {
+                Some((event(&text), Some(Box::pin(step(listening)))))
+            }
+        }
+    })
+    .map(|bytes| Ok(Frame::data(bytes)));
+    event_stream(BodyExt::boxed_unsync(StreamBody::new(frames)))
+}
+
+async fn step(mut listening: Listening) -> (Listening, Option<Outgoing>) {
+    let next = listening.next().await;
+    (listening, next)
 }
 
 fn message(status: StatusCode, body: String, accepted: Accepted) -> Response<Body> {

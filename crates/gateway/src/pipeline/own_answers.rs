@@ -4,11 +4,13 @@ use portcullis_mcp::error::WireError;
 use portcullis_mcp::json::Object;
 use portcullis_mcp::message::{self, Kind};
 use portcullis_mcp::method::Method;
+use portcullis_mcp::params::{Params, view};
 use portcullis_shield::Verdict;
 
 use super::{Answer, decided};
 use crate::audit::{Entry, Outcome};
 use crate::authz::Permitted;
+use crate::clients::SessionKey;
 use crate::gateway::Gateway;
 use crate::protocol::Admitted;
 use crate::receipt::Receipt;
@@ -49,6 +51,7 @@ pub(super) async fn answer(
         Method::LoggingSetLevel => {
             decided(snapshot.authz().set_level(admitted), snapshot, entry)?;
             let result = local::set_level(&connected, leases).await?;
+            keep_level(gateway, admitted)?;
             (Judged::own(result), None)
         }
         _ => match method.list_kind() {
@@ -86,6 +89,19 @@ pub(super) async fn answer(
         session,
         agreed,
     })
+}
+
+/// Remembers the level for what servers log outside of calls.
+fn keep_level(gateway: &Gateway, admitted: &Admitted) -> Result<(), Refusal> {
+    let routed = admitted.routed();
+    if let Ok(Params::SetLevel { level }) =
+        view(Method::LoggingSetLevel, admitted.message().params())
+        && let Some(key) = SessionKey::of(routed)
+    {
+        let client = gateway.clients().client(&key, routed.principal())?;
+        client.set_level(&level);
+    }
+    Ok(())
 }
 
 fn new_session(gateway: &Gateway, admitted: &Admitted) -> Result<String, Refusal> {

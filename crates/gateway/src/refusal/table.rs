@@ -99,7 +99,7 @@ reasons! {
         "no such endpoint", "no policy permits `connect` on this profile for this principal";
     /// An HTTP verb the endpoint does not have.
     VerbNotAllowed => "verb-not-allowed", "verb-not-allowed", 405, codes::INVALID_REQUEST, Downstream, false, false,
-        "this HTTP method is not offered here", "messages are sent by POST; the GET stream is not offered by this version";
+        "this HTTP method is not offered here", "messages are sent by POST; GET opens the stream of a legacy session, DELETE ends one";
     /// The `Content-Type` is not JSON.
     ContentTypeWrong => "content-type-wrong", "content-type-wrong", 415, codes::INVALID_REQUEST, Downstream, false, false,
         "the body must be application/json", "set `Content-Type: application/json`";
@@ -145,6 +145,9 @@ reasons! {
     /// The host did not answer what the server asked.
     QuestionUnanswered => "question-unanswered", "question-unanswered", 200, -31004, Downstream, false, false,
         "the host did not answer what the MCP server asked", "limits.input-timeout says how long a call waits";
+    /// More open streams than one principal, or this process, may have; or too many subscriptions.
+    TooManyStreams => "too-many-streams", "too-many-streams", 429, -31005, Downstream, true, false,
+        "too many open streams or subscriptions", "close some of them; limits.max-streams is the bound for one principal";
     /// No server of the profile offers the thing.
     TargetUnknown => "target-unknown", "target-unknown", 200, codes::INVALID_PARAMS, Downstream, false, true,
         "no such thing here", "`portcullis tools list` shows what is known and why it is held";

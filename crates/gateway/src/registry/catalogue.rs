@@ -140,6 +140,24 @@ impl Catalogue {
         Ok(listing)
     }
 
+    /// The list as it was last read, however old.
+    pub(crate) fn peek(&self, kind: ListKind) -> Option<Arc<Listing>> {
+        self.slots.get(position(kind))?.listing.load_full()
+    }
+
+    /// The list as it was last read, judged by the present pins.
+    pub(crate) fn judge_again(&self, kind: ListKind, source: &Source<'_>) -> Option<Arc<Listing>> {
+        let listing = self.peek(kind)?;
+        let stamp = Stamp {
+            connection: Weak::clone(&listing.connection),
+            change: listing.change,
+            ..source.stamp(Some(kind))
+        };
+        let enforce = source.rules.enforce;
+        let definitions = source.registry.judge_again(&listing.definitions, enforce);
+        Some(Arc::new(Listing::new(definitions, stamp, listing.fetched)))
+    }
+
     /// The server's instructions, if there are any and they are approved.
     pub(crate) async fn instructions(
         &self,

@@ -306,13 +306,15 @@ pub(crate) async fn resolve(
     Err(refusal)
 }
 
-struct Found {
-    lease: Arc<Lease>,
+/// An approved definition, and where it is.
+pub(crate) struct Found {
+    pub(crate) lease: Arc<Lease>,
     connection: Arc<Connection>,
-    definition: Arc<Definition>,
+    pub(crate) definition: Arc<Definition>,
 }
 
-async fn locate(
+/// What a server of the profile has under its own name for it.
+pub(crate) async fn locate(
     profile: &Profile,
     member: &Member,
     kind: Kind,
