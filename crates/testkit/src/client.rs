@@ -87,13 +87,30 @@ impl Call {
 
     /// Sends it and reads the response to its end.
     pub async fn send(self) -> Reply {
+        let Opened {
+            status,
+            headers,
+            body,
+            _connection,
+            ..
+        } = self.open().await;
+        let body = body.collect().await.unwrap().to_bytes();
+        Reply {
+            status,
+            headers,
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        }
+    }
+
+    /// Sends it and gives the response as soon as it begins.
+    pub async fn open(self) -> Opened {
         let stream = TcpStream::connect(self.address).await.unwrap();
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        let (mut sender, driver) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .unwrap();
-        let _connection = Connection(tokio::spawn(async move {
+        let connection = Connection(tokio::spawn(async move {
             // The gateway may close as it likes; what matters is the response.
-            let _ended = connection.await;
+            let _ended = driver.await;
         }));
         let mut request = Request::new(Full::new(Bytes::from(self.body)));
         *request.method_mut() = self.verb.parse().unwrap();
@@ -101,16 +118,74 @@ impl Call {
         *request.headers_mut() = self.headers;
         let response = sender.send_request(request).await.unwrap();
         let (head, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Reply {
+        Opened {
             status: head.status.as_u16(),
             headers: head.headers,
-            body: String::from_utf8(body.to_vec()).unwrap(),
+            body,
+            text: String::new(),
+            _connection: connection,
+        }
+    }
+}
+
+/// A response that is read event by event. Dropping it closes the connection.
+#[derive(Debug)]
+pub struct Opened {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    body: hyper::body::Incoming,
+    text: String,
+    _connection: Connection,
+}
+
+impl Opened {
+    /// The next event as a tree, comments left out; `None` at the end of the stream.
+    ///
+    /// # Panics
+    /// When nothing comes in time.
+    pub async fn next(&mut self) -> Option<Value> {
+        tokio::time::timeout(crate::PATIENCE, self.event())
+            .await
+            .expect("an event in time")
+    }
+
+    /// The whole body, of a response that is no stream.
+    pub async fn rest(mut self) -> String {
+        while let Some(frame) = self.body.frame().await {
+            self.take(&frame.unwrap());
+        }
+        self.text
+    }
+
+    async fn event(&mut self) -> Option<Value> {
+        loop {
+            while let Some((event, rest)) = self.text.split_once("\n\n") {
+                let data: Vec<&str> = event
+                    .lines()
+                    .filter_map(|line| line.strip_prefix("data: "))
+                    .collect();
+                let data = data.join("\n");
+                self.text = rest.to_owned();
+                if !data.is_empty() {
+                    return Some(serde_json::from_str(&data).unwrap());
+                }
+            }
+            let frame = self.body.frame().await?.ok()?;
+            self.take(&frame);
+        }
+    }
+
+    fn take(&mut self, frame: &hyper::body::Frame<Bytes>) {
+        if let Some(bytes) = frame.data_ref() {
+            self.text.push_str(std::str::from_utf8(bytes).unwrap());
         }
     }
 }
 
 /// Closes the socket when the caller goes away.
+#[derive(Debug)]
 struct Connection(tokio::task::JoinHandle<()>);
 
 impl Drop for Connection {

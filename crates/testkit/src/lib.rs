@@ -26,7 +26,7 @@ mod server;
 mod wait;
 
 pub use caller::{Caller, Speaks, modern_params};
-pub use client::{Call, Reply};
+pub use client::{Call, Opened, Reply};
 pub use digest::sha256;
 pub use gateway::{Builder, TestGateway};
 pub use script::{Script, Step};

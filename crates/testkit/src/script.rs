@@ -19,6 +19,8 @@ pub struct Script {
     pub instructions: Option<String>,
     /// How many definitions one page of a list holds.
     pub page: usize,
+    /// Whether clients can subscribe to its resources.
+    pub subscribable: bool,
     /// Answers by method and by name or URI (`*`: any). The first that fits is used.
     pub answers: Vec<(String, String, Vec<Step>)>,
 }
@@ -56,6 +58,7 @@ impl Script {
             templates: Vec::new(),
             instructions: None,
             page: 100,
+            subscribable: false,
             answers: Vec::new(),
         }
     }
@@ -124,6 +127,15 @@ impl Script {
         self
     }
 
+    /// Lets clients subscribe to its resources.
+    #[must_use]
+    pub fn subscribable(self) -> Self {
+        Self {
+            subscribable: true,
+            ..self
+        }
+    }
+
     /// Answers `method` for `name` like this.
     #[must_use]
     pub fn on(mut self, method: &str, name: &str, steps: impl Into<Vec<Step>>) -> Self {
@@ -137,10 +149,12 @@ impl Script {
         let mut members = vec![r#""logging":{}"#, r#""completions":{}"#];
         members.extend(has(&self.tools).then_some(r#""tools":{"listChanged":true}"#));
         members.extend(has(&self.prompts).then_some(r#""prompts":{"listChanged":true}"#));
-        members.extend(
-            (has(&self.resources) || has(&self.templates))
-                .then_some(r#""resources":{"listChanged":true}"#),
-        );
+        members.extend((has(&self.resources) || has(&self.templates)).then_some(
+            match self.subscribable {
+                true => r#""resources":{"listChanged":true,"subscribe":true}"#,
+                false => r#""resources":{"listChanged":true}"#,
+            },
+        ));
         format!("{{{}}}", members.join(","))
     }
 
@@ -165,6 +179,7 @@ impl Script {
             "resources/read" => format!(r#"{{"contents":[{{"uri":{uri},"text":"content"}}]}}"#),
             "completion/complete" => r#"{"completion":{"values":["one","two"]}}"#.to_owned(),
             "logging/setLevel" | "ping" => "{}".to_owned(),
+            "resources/subscribe" | "resources/unsubscribe" if self.subscribable => "{}".to_owned(),
             _ => return Step::Error(r#"{"code":-32601,"message":"method not found"}"#.to_owned()),
         };
         Step::Result(result)

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
 use tokio::net::TcpListener;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use crate::{Script, eventually};
 
@@ -46,6 +46,7 @@ struct Shared {
     received: Mutex<Vec<Received>>,
     hook: Mutex<Option<Hook>>,
     announcements: broadcast::Sender<String>,
+    hung_up: watch::Sender<u64>,
     abandoned: AtomicUsize,
     down: AtomicBool,
 }
@@ -59,7 +60,8 @@ impl ScriptedServer {
             script: RwLock::new(script),
             received: Mutex::default(),
             hook: Mutex::default(),
-            announcements: broadcast::channel(64).0,
+            announcements: broadcast::channel(4096).0,
+            hung_up: watch::Sender::new(0),
             abandoned: AtomicUsize::new(0),
             down: AtomicBool::new(false),
         });
@@ -131,9 +133,32 @@ impl ScriptedServer {
     /// there is one.
     pub async fn announce(&self, list: &str) {
         let text = format!(r#"{{"jsonrpc":"2.0","method":"notifications/{list}/list_changed"}}"#);
+        self.say(&text).await;
+    }
+
+    /// Says that a resource changed, like [`ScriptedServer::say`].
+    pub async fn update(&self, uri: &str) {
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{{"uri":"{uri}"}}}}"#
+        );
+        self.say(&text).await;
+    }
+
+    /// Ends every open stream for announcements in the middle.
+    pub fn hang_up(&self) {
+        self.shared.hung_up.send_modify(|times| *times += 1);
+    }
+
+    /// How many streams for announcements are open.
+    pub fn streams(&self) -> usize {
+        self.shared.announcements.receiver_count()
+    }
+
+    /// Sends a raw message on every open stream for announcements, once there is one.
+    pub async fn say(&self, text: &str) {
         let announcements = &self.shared.announcements;
         eventually("a stream for announcements", async || {
-            announcements.send(text.clone()).ok()
+            announcements.send(text.to_owned()).ok()
         })
         .await;
     }

@@ -16,6 +16,7 @@ mod failing_store;
 mod hidden;
 mod judged;
 mod leaks;
+mod listening;
 mod malformed;
 mod merging;
 mod openapi;

@@ -8,17 +8,17 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, split};
 use tokio::task::JoinHandle;
 
-const GREETING: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"desk","version":"2"}}}"#;
+pub(crate) const GREETING: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"desk","version":"2"}}}"#;
 
 /// A host that started the gateway as its child.
-struct Host {
+pub(crate) struct Host {
     write: tokio::io::WriteHalf<DuplexStream>,
     lines: Lines<BufReader<tokio::io::ReadHalf<DuplexStream>>>,
     serving: JoinHandle<std::io::Result<()>>,
 }
 
 impl Host {
-    fn start(gateway: &TestGateway) -> Self {
+    pub(crate) fn start(gateway: &TestGateway) -> Self {
         let (ours, theirs) = tokio::io::duplex(256 * 1024);
         let (input, output) = split(theirs);
         let gateway = Arc::clone(gateway.gateway());
@@ -32,12 +32,12 @@ impl Host {
         }
     }
 
-    async fn say(&mut self, line: &str) {
+    pub(crate) async fn say(&mut self, line: &str) {
         self.write.write_all(line.as_bytes()).await.unwrap();
         self.write.write_all(b"\n").await.unwrap();
     }
 
-    async fn hear(&mut self) -> Value {
+    pub(crate) async fn hear(&mut self) -> Value {
         let line = tokio::time::timeout(PATIENCE, self.lines.next_line())
             .await
             .unwrap()
@@ -46,13 +46,13 @@ impl Host {
         serde_json::from_str(&line).unwrap()
     }
 
-    async fn ask(&mut self, line: &str) -> Value {
+    pub(crate) async fn ask(&mut self, line: &str) -> Value {
         self.say(line).await;
         self.hear().await
     }
 
     /// Closes the input; what is still written is heard to its end.
-    async fn leave(mut self) -> Vec<String> {
+    pub(crate) async fn leave(mut self) -> Vec<String> {
         self.write.shutdown().await.unwrap();
         tokio::time::timeout(PATIENCE, self.serving)
             .await

@@ -50,7 +50,10 @@ pub(super) async fn answer(
             Ok(response)
         }
         "server/discover" => Ok(whole(discovery(&script))),
-        "subscriptions/listen" => Ok(announcements(shared, Some(&id))),
+        "subscriptions/listen" => {
+            let granted = received.param("notifications").unwrap_or_default();
+            Ok(announcements(shared, Some((&id, &granted))))
+        }
         "tools/list" => Ok(whole(page(&script, "tools", &script.tools, &received))),
         "prompts/list" => Ok(whole(page(&script, "prompts", &script.prompts, &received))),
         "resources/list" => Ok(whole(page(
@@ -78,12 +81,16 @@ pub(super) async fn answer(
 }
 
 /// The stream on which list changes are announced.
-pub(super) fn announcements(shared: &Arc<Shared>, listening: Option<&str>) -> Response<Body> {
+pub(super) fn announcements(
+    shared: &Arc<Shared>,
+    listening: Option<(&str, &str)>,
+) -> Response<Body> {
     let (sender, response) = events();
     let mut announced = shared.announcements.subscribe();
-    let first = listening.map(|id| {
+    let mut hung_up = shared.hung_up.subscribe();
+    let first = listening.map(|(id, granted)| {
         format!(
-            r#"{{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{{"notifications":{{}},"_meta":{{"io.modelcontextprotocol/subscriptionId":{id}}}}}}}"#
+            r#"{{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{{"notifications":{granted},"_meta":{{"io.modelcontextprotocol/subscriptionId":{id}}}}}}}"#
         )
     });
     tokio::spawn(async move {
@@ -101,6 +108,11 @@ pub(super) fn announcements(shared: &Arc<Shared>, listening: Option<&str>) -> Re
                     }
                 }
                 () = sender.closed() => return,
+                _ = hung_up.changed() => {
+                    let broken = io::Error::other("the script ends the stream");
+                    let _gone = sender.send(Err(broken)).await;
+                    return;
+                }
             }
         }
     });
