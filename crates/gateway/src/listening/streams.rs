@@ -10,7 +10,13 @@ const MOST: usize = 10_000;
 
 /// The open streams, by principal.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Streams(Arc<Mutex<HashMap<Arc<str>, usize>>>);
+pub(crate) struct Streams(Arc<Mutex<Open>>);
+
+#[derive(Debug, Default)]
+struct Open {
+    of: HashMap<Arc<str>, usize>,
+    all: usize,
+}
 
 /// The place of one open stream. Dropping it makes room for another.
 #[derive(Debug)]
@@ -26,12 +32,13 @@ impl Streams {
     /// [`Reason::TooManyStreams`]
     pub(crate) fn take(&self, principal: &str, most: usize) -> Result<Slot, Refusal> {
         let mut open = self.lock();
-        let held = open.get(principal).copied().unwrap_or_default();
-        if held >= most || open.values().sum::<usize>() >= MOST {
+        let held = open.of.get(principal).copied().unwrap_or_default();
+        if held >= most || open.all >= MOST {
             return Err(Refusal::new(Reason::TooManyStreams));
         }
         let principal: Arc<str> = principal.into();
-        *open.entry(Arc::clone(&principal)).or_default() += 1;
+        *open.of.entry(Arc::clone(&principal)).or_default() += 1;
+        open.all += 1;
         Ok(Slot {
             streams: self.clone(),
             principal,
@@ -40,10 +47,10 @@ impl Streams {
 
     /// How many are open.
     pub(crate) fn count(&self) -> usize {
-        self.lock().values().sum()
+        self.lock().all
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, usize>> {
+    fn lock(&self) -> MutexGuard<'_, Open> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -51,10 +58,11 @@ impl Streams {
 impl Drop for Slot {
     fn drop(&mut self) {
         let mut open = self.streams.lock();
-        if let Some(held) = open.get_mut(&self.principal) {
+        open.all -= 1;
+        if let Some(held) = open.of.get_mut(&self.principal) {
             *held -= 1;
             if *held == 0 {
-                open.remove(&self.principal);
+                open.of.remove(&self.principal);
             }
         }
     }
@@ -76,7 +84,7 @@ mod tests {
         assert_eq!(streams.count(), 1);
         drop((other, streams.take("ana", 1).unwrap()));
         assert_eq!(streams.count(), 0);
-        assert!(streams.lock().is_empty());
+        assert!(streams.lock().of.is_empty());
     }
 
     #[test]

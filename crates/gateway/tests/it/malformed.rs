@@ -209,7 +209,7 @@ async fn methods_that_are_unknown_or_of_the_other_era() {
                 "no/such",
                 "server/discover",
                 "tasks/list",
-                "resources/subscribe",
+                "subscriptions/listen",
                 "sampling/createMessage",
             ],
         ),
@@ -221,7 +221,7 @@ async fn methods_that_are_unknown_or_of_the_other_era() {
                 "initialize",
                 "ping",
                 "logging/setLevel",
-                "subscriptions/listen",
+                "resources/subscribe",
             ],
         ),
     ] {

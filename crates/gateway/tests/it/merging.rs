@@ -309,7 +309,7 @@ async fn the_greeting_says_what_the_servers_offer_together() {
     );
     assert_eq!(
         discovered["capabilities"],
-        serde_json::json!({"tools":{},"prompts":{},"completions":{},"logging":{}})
+        serde_json::json!({"tools":{"listChanged":true},"prompts":{"listChanged":true},"completions":{},"logging":{}})
     );
     assert_eq!(discovered["cacheScope"], "private");
     assert_eq!(
