@@ -124,6 +124,14 @@ impl Clients {
         }
     }
 
+    /// Forgets all of them.
+    pub(crate) fn end_all(&self) {
+        let all = std::mem::take(&mut *self.lock());
+        for client in all.into_values() {
+            client.end();
+        }
+    }
+
     /// Forgets hosts that were silent for longer than `idle` and that nobody talks to.
     pub(crate) fn sweep(&self, idle: Duration) {
         let idle = i64::try_from(idle.as_secs()).unwrap_or(i64::MAX);
@@ -209,11 +217,6 @@ impl Client {
     /// is no level.
     pub(crate) fn set_level(&self, level: &str) -> bool {
         self.mailbox.set_level(level)
-    }
-
-    /// Whether the host wants log messages of this level. One that never said wants all of them.
-    pub(crate) fn wants_level(&self, level: &str) -> bool {
-        self.mailbox.wants_level(level)
     }
 
     /// Notes that `server` sent the user of this host to a page, so that the host is told when the

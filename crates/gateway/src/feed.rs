@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
+use tokio::task::AbortHandle;
 
 use crate::gateway::Gateway;
 use crate::refusal::Reason;
@@ -38,6 +39,8 @@ pub(crate) struct Feed {
 #[derive(Debug, Default)]
 struct State {
     running: bool,
+    /// Looked at only to see that the task did not end in another way than by itself.
+    task: Option<AbortHandle>,
     listeners: Vec<(Arc<Mailbox>, usize)>,
     wanted: BTreeMap<Arc<str>, Wanted>,
 }
@@ -137,16 +140,18 @@ pub(crate) async fn subscribe(
 }
 
 fn start(state: &mut State, lease: &Arc<Lease>, gateway: &Arc<Gateway>) {
-    if state.running {
+    let lives = state.task.as_ref().is_some_and(|task| !task.is_finished());
+    if state.running && lives {
         return;
     }
     state.running = true;
     let running = gateway.feeds().one_more();
     let feed = run::run(Arc::clone(lease), Arc::downgrade(gateway));
-    tokio::spawn(async move {
+    let task = tokio::spawn(async move {
         feed.await;
         drop(running);
     });
+    state.task = Some(task.abort_handle());
 }
 
 impl Share {

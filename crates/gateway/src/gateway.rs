@@ -180,6 +180,7 @@ impl Gateway {
     pub async fn shutdown(&self) {
         self.suspended.clear();
         self.close_streams();
+        self.clients.end_all();
         self.servers.shutdown().await;
         if let Err(error) = self.trail.flush().await {
             tracing::error!(%error, "the audit trail could not be written to its end");

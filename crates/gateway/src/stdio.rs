@@ -69,9 +69,6 @@ pub async fn serve(
     }
     // The host closed its end: it waits for nothing any more.
     host.tasks.shutdown().await;
-    host.gateway
-        .clients()
-        .end(&SessionKey::Stdio(host.profile.clone()));
     drop(host);
     writer.await.map_err(std::io::Error::other)?
 }
@@ -87,6 +84,13 @@ struct Host {
     listening: Option<AbortHandle>,
     turns: Arc<Semaphore>,
     out: mpsc::Sender<String>,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let session = SessionKey::Stdio(self.profile.clone());
+        self.gateway.clients().end(&session);
+    }
 }
 
 /// Requests under way, by their id.

@@ -152,20 +152,3 @@ fn one_principal_cannot_fill_the_table() {
     assert_eq!(clients.len(), PER_PRINCIPAL);
     assert!(clients.find(&session("first"), &owner).is_none());
 }
-
-#[test]
-fn a_host_hears_what_its_level_says() {
-    let host = host();
-    assert!(host.wants_level("debug"));
-    assert!(!host.set_level("loud"));
-    assert!(host.set_level("warning"));
-    for (level, wanted) in [
-        ("debug", false),
-        ("notice", false),
-        ("warning", true),
-        ("emergency", true),
-        ("loud", false),
-    ] {
-        assert_eq!(host.wants_level(level), wanted, "{level}");
-    }
-}

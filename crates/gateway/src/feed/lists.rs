@@ -118,6 +118,12 @@ pub(super) async fn watch(
     let mut changes = connection.list_changes();
     let mut counts = changes.counts();
     let mut changed = if missed { Kinds::ALL } else { Kinds::default() };
+    // What was announced before anybody listened reached nobody.
+    for list in LISTS {
+        if lease.catalogue().is_outdated(list, connection) {
+            changed = changed.or(Kinds::of(list));
+        }
+    }
     let mut known: Vec<(ListKind, Option<Arc<Listing>>)> = LISTS
         .into_iter()
         .map(|list| (list, lease.catalogue().peek(list)))

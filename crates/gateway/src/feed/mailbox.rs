@@ -124,11 +124,6 @@ impl Mailbox {
         rank.is_some()
     }
 
-    /// Whether log messages of this level are taken. One who never said takes all of them.
-    pub(crate) fn wants_level(&self, level: &str) -> bool {
-        self.lock().wants_level(level)
-    }
-
     /// Puts an event in, if it is one that this listener takes.
     pub(crate) fn post(&self, server: &Arc<str>, event: &Event) {
         let mut state = self.lock();

@@ -20,11 +20,11 @@ impl Listening {
             Event::ListChanged(kinds) => (kinds.methods().collect(), None),
             Event::Updated { uri } => (
                 vec![Method::ResourcesUpdated],
-                Some(format!("{{\"uri\":{}}}", quote(&**uri))),
+                Some(format!("{{\"uri\":{}}}", quote(uri))),
             ),
             Event::ElicitationComplete { id } => (
                 vec![Method::ElicitationComplete],
-                Some(format!("{{\"elicitationId\":{}}}", quote(&**id))),
+                Some(format!("{{\"elicitationId\":{}}}", quote(id))),
             ),
             Event::Log { message, .. } => (
                 vec![Method::LogMessage],

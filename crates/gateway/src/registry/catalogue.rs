@@ -145,6 +145,14 @@ impl Catalogue {
         self.slots.get(position(kind))?.listing.load_full()
     }
 
+    /// Whether the list was read on another connection, or before a change was announced on this one.
+    pub(crate) fn is_outdated(&self, kind: ListKind, connection: &Arc<Connection>) -> bool {
+        self.peek(kind).is_some_and(|listing| {
+            !listing.connection.ptr_eq(&Arc::downgrade(connection))
+                || listing.change != announced(connection, kind)
+        })
+    }
+
     /// The list as it was last read, judged by the present pins.
     pub(crate) fn judge_again(&self, kind: ListKind, source: &Source<'_>) -> Option<Arc<Listing>> {
         let listing = self.peek(kind)?;

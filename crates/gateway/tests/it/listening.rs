@@ -801,3 +801,31 @@ async fn a_legacy_host_over_stdio_hears_without_asking() {
     silence(&gateway).await;
     gateway.finish().await;
 }
+
+#[tokio::test]
+async fn what_changed_before_a_stream_was_opened_is_not_missed() {
+    for speaks in Speaks::BOTH {
+        let gateway = gateway(speaks).await;
+        let caller = gateway.modern().await;
+        assert_eq!(caller.list("tools/list").await, ["t"]);
+        assert_eq!(caller.list("prompts/list").await, ["p"]);
+        gateway.server("papers").announce("prompts").await;
+        gateway.server("papers").announce("tools").await;
+        // The second announcement is known once a call finds its list outdated; so is the first.
+        eventually("a list that is read again", async || {
+            caller.tool("t", "{}").await.result();
+            (gateway.server("papers").calls("tools/list").len() > 1).then_some(())
+        })
+        .await;
+        let filter = json!({ "toolsListChanged": true, "promptsListChanged": true });
+        let mut stream = listen(&caller, "1", &filter).await;
+        hear(&mut stream).await;
+        assert_eq!(
+            method(&hear(&mut stream).await),
+            "notifications/prompts/list_changed"
+        );
+        drop(stream);
+        silence(&gateway).await;
+        gateway.finish().await;
+    }
+}
