@@ -31,7 +31,10 @@ pub(super) async fn answer(
     let admitted = connected.what();
     let (message, protocol) = (admitted.message(), admitted.protocol());
     if message.kind() != Kind::Request {
-        // Notifications and answers of a client change nothing in this version; they are recorded.
+        if matches!(message.kind(), Kind::Response | Kind::Error) {
+            hand_over(gateway, admitted);
+        }
+        // Notifications of a client change nothing in this version; they are recorded.
         entry.finish(Outcome::Ok, "");
         return Ok(Answer::Accepted);
     }
@@ -89,6 +92,16 @@ pub(super) async fn answer(
         session,
         agreed,
     })
+}
+
+/// Gives an answer of a host to who asked. One that nobody waits for goes nowhere.
+fn hand_over(gateway: &Gateway, admitted: &Admitted) {
+    let routed = admitted.routed();
+    let client =
+        SessionKey::of(routed).and_then(|key| gateway.clients().find(&key, routed.principal()));
+    if !client.is_some_and(|client| client.answer(admitted.message().clone())) {
+        tracing::debug!("a host answered what nobody asks, or asks any more");
+    }
 }
 
 /// Remembers the level for what servers log outside of calls.

@@ -260,6 +260,15 @@ impl ReplyStream {
         let client = self.gateway.clients().client(&key, routed.principal())?;
         let pending = client.ask();
         let params = with_elicitation_id(method, judged.text);
+        if let Ok(Params::Elicit(asked)) = view(method, Some(&params))
+            && let ElicitMode::Url {
+                elicitation_id: Some(id),
+                ..
+            } = asked.mode
+        {
+            // The host is told when the server says that the user is done there.
+            client.elicited(&self.call().definition().server, &id);
+        }
         self.ready.push_back(Outgoing::Message(message::request(
             pending.id(),
             method.as_str(),
