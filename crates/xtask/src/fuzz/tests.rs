@@ -9,10 +9,7 @@ fn every_target_has_seeds_and_is_built() {
     for name in chosen(&root, None).unwrap() {
         let seeds = fs::read_dir(root.join("fuzz/seeds").join(&name));
         assert!(seeds.is_ok_and(|seeds| seeds.count() > 0), "{name}");
-        assert!(
-            manifest.contains(&format!("name = \"{name}\"\n")),
-            "{name}"
-        );
+        assert!(manifest.contains(&format!("name = \"{name}\"\n")), "{name}");
     }
 }
 
