@@ -67,6 +67,29 @@ pub(crate) enum Workload {
     List,
 }
 
+impl Era {
+    /// Its name on the command line and in reports.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Legacy => "legacy",
+            Self::Modern => "modern",
+        }
+    }
+}
+
+impl Workload {
+    /// Its name on the command line and in reports.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Echo => "echo",
+            Self::Large => "large",
+            Self::LargeText => "large-text",
+            Self::Progress => "progress",
+            Self::List => "list",
+        }
+    }
+}
+
 /// What came of it.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Measured {

@@ -215,14 +215,11 @@ impl Bench<'_> {
     /// Starts a load and waits until it is warm. Without a time to measure, it holds what it has.
     fn load(&self, subject: &Subject, cell: &Cell, measure: u64) -> Outcome<Child> {
         let url = subject.url(cell.endpoint).unwrap_or_default();
-        let named = |value: Option<clap::builder::PossibleValue>| {
-            value.map_or_else(String::new, |value| value.get_name().to_owned())
-        };
         let arguments = [
             "load".to_owned(),
             format!("--url={url}"),
-            format!("--era={}", named(cell.era.to_possible_value())),
-            format!("--workload={}", named(cell.workload.to_possible_value())),
+            format!("--era={}", cell.era.name()),
+            format!("--workload={}", cell.workload.name()),
             format!("--connections={}", cell.connections),
             format!("--warm-up={}", self.plan.warm_up),
             format!("--measure={measure}"),
@@ -251,8 +248,11 @@ impl Bench<'_> {
 
     fn problem(&mut self, subject: &Subject, cell: &Cell, problem: &str) {
         let text = format!(
-            "{}: {:?} {:?} with {} connections: {problem}",
-            subject.name, cell.era, cell.workload, cell.connections
+            "{}: {}, {}, {} connections: {problem}",
+            subject.name,
+            cell.workload.name(),
+            cell.era.name(),
+            cell.connections
         );
         self.problems.push(text);
     }

@@ -137,14 +137,21 @@ impl Host {
         {
             self.listen();
         }
+        // Calls that wait for an answer of the host have turns; the answer must not wait for one.
+        let answers = parsed
+            .as_ref()
+            .is_ok_and(|message| matches!(message.kind(), Kind::Response | Kind::Error));
         let running = Arc::clone(&self.running);
         let done = id.clone();
         // Held until the request is in the table, so that its own end finds it there.
         let mut table = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let turns = Arc::clone(&self.turns);
         let handle = self.tasks.spawn(async move {
-            // The turns are never closed.
-            let turn = turns.acquire_owned().await.ok();
+            let turn = match answers {
+                true => None,
+                // The turns are never closed.
+                false => turns.acquire_owned().await.ok(),
+            };
             let body = std::future::ready(parsed.map(Received::Message));
             serve_one(&gateway, entry, arrival, body, &out, turn).await;
             if let Some(id) = done {

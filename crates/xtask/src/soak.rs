@@ -108,7 +108,8 @@ fn load(place: &mut Place, options: &Options, seed: u64) -> Result<Value, String
     let mut problems = tally.problems();
     // What was killed last is started again, so that the same is there as at the start.
     place.revive()?;
-    let settled = settle(place, &start, &address, seed, &tally)?;
+    revived(&address, seed, &tally, &mut problems);
+    let settled = settle(place, &start)?;
     if !settled.fit(&start) {
         problems.push(format!("left behind: {start} became {settled}"));
     }
@@ -119,7 +120,7 @@ fn load(place: &mut Place, options: &Options, seed: u64) -> Result<Value, String
             growth.ratio * 100.0
         ));
     }
-    problems.extend(trail::check(place, &tally)?);
+    problems.extend(trail::settled(place, &tally)?);
     Ok(json!({
         "minutes": options.minutes,
         "connections": options.connections,
@@ -171,22 +172,26 @@ fn watch(
     Ok((samples, upheaval.kills()))
 }
 
+/// Waits until every server answers again; one that was killed often is left alone for a while.
+fn revived(address: &str, seed: u64, tally: &Arc<Tally>, problems: &mut Vec<String>) {
+    let begun = Instant::now();
+    while let Err(problem) = Client::new(address, 0, seed, tally).touch_everything() {
+        if begun.elapsed() > SETTLING {
+            problems.push(problem);
+            return;
+        }
+        thread::sleep(Duration::from_secs(1));
+    }
+}
+
 /// The figures once they are no more than at the start, or when patience is over.
-fn settle(
-    place: &Place,
-    start: &Figures,
-    address: &str,
-    seed: u64,
-    tally: &Arc<Tally>,
-) -> Result<Figures, String> {
+fn settle(place: &Place, start: &Figures) -> Result<Figures, String> {
     let begun = Instant::now();
     loop {
-        // A server that waits to be started again may refuse for a while; that is no loss.
-        let _refused = Client::new(address, 0, seed, tally).touch_everything();
         let now = Figures::of(place.gateway())?;
         if now.fit(start) || begun.elapsed() > SETTLING {
             return Ok(now);
         }
-        thread::sleep(Duration::from_secs(5));
+        thread::sleep(Duration::from_secs(1));
     }
 }

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use crate::step::{Progress, Step};
-use crate::{Outcome, fuzz, generate, instructions, peers, say, tidy, tools};
+use crate::{Outcome, conformance, fuzz, generate, instructions, peers, say, tidy, tools};
 
-const STEPS: usize = 11;
+const STEPS: usize = 12;
 
 /// Runs every check; `fast` leaves out what needs Node or Python.
 ///
@@ -41,6 +41,13 @@ pub(crate) fn run(root: &Path, fast: bool) -> Outcome {
         Step::new("cargo build --workspace --bins").run(root)
     })?;
     progress.step("tests", || tests(root, fast).run(root))?;
+    if fast {
+        progress.skip("conformance suite", "--fast");
+    } else {
+        progress.step("conformance suite", || {
+            conformance::run(root, &conformance::Options::everything_built())
+        })?;
+    }
     progress.step("reference pages", || generate::run(root, true))?;
     progress.step("instruction counts", || instructions::run(root, false))?;
     if fuzz::has_compiler() {
@@ -55,7 +62,7 @@ pub(crate) fn run(root: &Path, fast: bool) -> Outcome {
     }
 
     let left_out = if fast {
-        ", without the interoperability tests"
+        ", without the interoperability tests and the conformance suite"
     } else {
         ""
     };

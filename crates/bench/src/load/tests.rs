@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use clap::ValueEnum as _;
+
 use super::request::Target;
 use super::{Era, Workload, percentile, summary};
 
@@ -47,5 +49,16 @@ fn every_request_has_its_own_id_and_the_length_that_its_head_says() {
             }
             assert_ne!(ids[0], ids[1]);
         }
+    }
+}
+
+#[test]
+fn names_are_those_of_the_command_line() {
+    for workload in Workload::value_variants() {
+        let value = workload.to_possible_value().unwrap();
+        assert_eq!(value.get_name(), workload.name());
+    }
+    for era in Era::value_variants() {
+        assert_eq!(era.to_possible_value().unwrap().get_name(), era.name());
     }
 }

@@ -52,8 +52,8 @@ pub(super) fn peer<'a>(report: &'a Report, row: &Row, subject: &str) -> Option<&
 
 /// A cell in words.
 pub(super) fn cell(row: &Row) -> String {
-    let workload = format!("{:?}", row.workload).to_lowercase();
-    let era = format!("{:?}", row.era).to_lowercase();
+    let workload = row.workload.name();
+    let era = row.era.name();
     let what = match row.tools {
         None => String::new(),
         Some(tools) => format!(", {tools} tools of {}", servers(row.servers)),

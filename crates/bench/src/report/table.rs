@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::ratio::{self, Ratio};
 use super::{Memory, Report, Row};
-use crate::load::{Era, Workload};
+use crate::load::Workload;
 use crate::plan::Section;
 use crate::subject::{DIRECT, PORTCULLIS};
 
@@ -59,10 +59,7 @@ fn title(row: &Row) -> String {
             }
         }
     };
-    let era = match row.era {
-        Era::Modern => "modern",
-        Era::Legacy => "legacy",
-    };
+    let era = row.era.name();
     let connections = match row.connections {
         1 => "1 connection".to_owned(),
         more => format!("{more} connections"),

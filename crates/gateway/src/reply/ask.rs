@@ -7,7 +7,7 @@
 use portcullis_mcp::json::{Object, Span, Splice, elements, quote};
 use portcullis_mcp::message::{self, Message};
 use portcullis_mcp::method::Method;
-use portcullis_mcp::params::{Elicit, ElicitMode, Params, view};
+use portcullis_mcp::params::{ElicitMode, Params, view};
 use portcullis_mcp::result::{input_required, write_input_required};
 use portcullis_mcp::version::Era;
 use portcullis_shield::Verdict;
@@ -260,16 +260,13 @@ impl ReplyStream {
         let client = self.gateway.clients().client(&key, routed.principal())?;
         let pending = client.ask();
         let params = with_elicitation_id(method, judged.text);
-        if let Ok(Params::Elicit(Elicit {
-            mode:
-                ElicitMode::Url {
-                    elicitation_id: Some(id),
-                    ..
-                },
-            ..
-        })) = view(method, Some(&params))
+        if let Ok(Params::Elicit(asked)) = view(method, Some(&params))
+            && let ElicitMode::Url {
+                elicitation_id: Some(id),
+                ..
+            } = asked.mode
         {
-            // Whose page it is, for the notice that it is done.
+            // The host is told when the server says that the user is done there.
             client.elicited(&self.call().definition().server, &id);
         }
         self.ready.push_back(Outgoing::Message(message::request(

@@ -1,7 +1,9 @@
 //! What servers announce, on its way to hosts: both forms of stream, both eras of servers.
 
 use portcullis_store::State;
-use portcullis_testkit::{Caller, Opened, Script, Speaks, TestGateway, eventually, modern_params};
+use portcullis_testkit::{
+    Caller, Opened, Script, Speaks, Step, TestGateway, eventually, modern_params,
+};
 use serde_json::{Value, json};
 
 const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
@@ -396,28 +398,37 @@ async fn a_flood_of_announcements_is_merged() {
         let mut stream = listen(&caller, "1", &json!({ "toolsListChanged": true })).await;
         hear(&mut stream).await;
         attended(&gateway, speaks, false).await;
-        let before = gateway.server("papers").calls("tools/list").len();
+        let server = gateway.server("papers").clone();
+        let before = server.calls("tools/list").len();
         let start = std::time::Instant::now();
-        for _ in 0..2_000 {
-            gateway.server("papers").announce("tools").await;
-        }
-        gateway.server("papers").change(|script| {
-            script
-                .tools
-                .push(r#"{"name":"last","inputSchema":{"type":"object"}}"#.to_owned());
+        let flood = tokio::spawn(async move {
+            for _ in 0..1_000 {
+                server.announce("tools").await;
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+            server.change(|script| {
+                let last = r#"{"name":"last","inputSchema":{"type":"object"}}"#;
+                script.tools.push(last.to_owned());
+            });
+            server.announce("tools").await;
         });
-        gateway.server("papers").announce("tools").await;
-        // The last change is never lost.
         let mut heard = 0;
-        while !caller.list("tools/list").await.contains(&"last".to_owned()) || heard == 0 {
+        while !flood.is_finished() {
             hear(&mut stream).await;
             heard += 1;
         }
-        // At most one reading in 250 ms, and one for each time this test asked.
+        // The last change is never lost.
+        let mut asked = 1;
+        while !caller.list("tools/list").await.contains(&"last".to_owned()) {
+            hear(&mut stream).await;
+            heard += 1;
+            asked += 1;
+        }
+        // Read at most once in 250 ms, and once for each time this test asked.
         let most = usize::try_from(start.elapsed().as_millis() / 250).unwrap() + 2;
-        let read = gateway.server("papers").calls("tools/list").len() - before;
+        let read = gateway.server("papers").calls("tools/list").len() - before - asked;
         assert!(
-            heard <= most && read <= 2 * most + heard + 1,
+            (2..=most).contains(&heard) && read <= most,
             "{heard} heard, {read} read, {most}"
         );
         drop(stream);
@@ -828,4 +839,68 @@ async fn what_changed_before_a_stream_was_opened_is_not_missed() {
         silence(&gateway).await;
         gateway.finish().await;
     }
+}
+
+#[tokio::test]
+async fn the_end_of_an_elicitation_reaches_the_host_that_was_asked() {
+    let ask = r#"{"jsonrpc":"2.0","id":"e1","method":"elicitation/create","params":{"mode":"url","message":"go","url":"https://papers.example/login","elicitationId":"theirs"}}"#;
+    let script = Script::legacy().tool("asks").on(
+        "tools/call",
+        "asks",
+        [Step::Message(ask.to_owned()), Step::Stall],
+    );
+    let gateway = TestGateway::builder()
+        .server("papers", script)
+        .start()
+        .await;
+    let greeting = r#"{"protocolVersion":"2025-11-25","capabilities":{"elicitation":{"form":{},"url":{}}},"clientInfo":{"name":"tester","version":"1"}}"#;
+    let greeted = gateway
+        .stranger(Speaks::Legacy, "/mcp/main", &[])
+        .call("initialize", greeting)
+        .await;
+    let session = greeted.header("mcp-session-id").unwrap().to_owned();
+    let host = gateway.stranger(Speaks::Legacy, "/mcp/main", &[("mcp-session-id", &session)]);
+    let bystander = gateway.legacy().await;
+    let mut stream = session_stream(&gateway, &host).await;
+    let mut other = session_stream(&gateway, &bystander).await;
+    let mut call = host
+        .prepare("1", "tools/call", r#"{"name":"asks"}"#)
+        .open()
+        .await;
+    let asked = hear(&mut call).await;
+    assert_eq!(
+        (method(&asked), &asked["params"]["elicitationId"]),
+        ("elicitation/create", &json!("theirs"))
+    );
+    let answer = json!({ "jsonrpc": "2.0", "id": asked["id"], "result": { "action": "accept" } });
+    let answered = host.http().body(answer.to_string()).send().await;
+    assert_eq!(answered.status, 202);
+    eventually("the answer", async || {
+        let received = gateway.server("papers").received();
+        received
+            .iter()
+            .any(|post| post.body.contains("accept") && post.body.contains("\"e1\""))
+            .then_some(())
+    })
+    .await;
+    let complete = |id: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/elicitation/complete","params":{{"elicitationId":"{id}"}}}}"#
+        )
+    };
+    gateway.server("papers").say(&complete("others")).await;
+    gateway.server("papers").say(&complete("theirs")).await;
+    assert_eq!(
+        hear(&mut stream).await["params"],
+        json!({ "elicitationId": "theirs" })
+    );
+    // Nobody else hears of it.
+    gateway.server("papers").announce("tools").await;
+    assert_eq!(
+        method(&hear(&mut other).await),
+        "notifications/tools/list_changed"
+    );
+    drop((call, stream, other));
+    silence(&gateway).await;
+    gateway.finish().await;
 }

@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -9,12 +11,28 @@ use super::client::Tally;
 use super::place::Place;
 
 const MOST: usize = 20;
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is wrong with the trail once the last records are in the store, or when patience is over.
+///
+/// # Errors
+/// When the trail cannot be read.
+pub(crate) fn settled(place: &Place, tally: &Tally) -> Result<Vec<String>, String> {
+    let begun = Instant::now();
+    loop {
+        let problems = check(place, tally)?;
+        if problems.is_empty() || begun.elapsed() > PATIENCE {
+            return Ok(problems);
+        }
+        thread::sleep(Duration::from_secs(1));
+    }
+}
 
 /// What is missing in the trail, there twice, or still open.
 ///
 /// # Errors
 /// When the trail cannot be read.
-pub(crate) fn check(place: &Place, tally: &Tally) -> Result<Vec<String>, String> {
+fn check(place: &Place, tally: &Tally) -> Result<Vec<String>, String> {
     let mut query = place
         .command(&["audit", "query", "--json", "--limit", "100000000"])
         .stdout(Stdio::piped())

@@ -41,9 +41,30 @@ impl Scene {
     }
 
     pub(crate) fn with(offer: Offer, mode: &str, timeout: &str) -> Self {
+        Self::start(offer, mode, timeout, Place::serve)
+    }
+
+    /// A gateway that may have no more open files than this.
+    pub(crate) fn with_open_files(limit: usize) -> Self {
+        Self::start(Offer::Usual, "", "2s", |place| {
+            let script = format!("ulimit -n {limit}; exec {} serve", binary::path());
+            let mut command = binary::scrubbed("sh", place.path());
+            command.args(["-c", &script]);
+            let running = Running::start(command);
+            let address = running.address();
+            (running, address)
+        })
+    }
+
+    fn start(
+        offer: Offer,
+        mode: &str,
+        timeout: &str,
+        serve: impl FnOnce(&Place) -> (Running, String),
+    ) -> Self {
         let http = Listening::start(offer).unwrap();
         let place = Place::new(&configuration(&http.url(), mode, timeout));
-        let (gateway, address) = place.serve();
+        let (gateway, address) = serve(&place);
         Self {
             place,
             gateway,
@@ -128,9 +149,17 @@ impl Scene {
         }
     }
 
-    /// The entries of the trail, once all are closed.
+    /// The entries of the trail up to now, once they are in the store and closed. It adds one of its own, which is
+    /// the sign that all before it have come.
     #[track_caller]
     pub(crate) fn trail(&self) -> Vec<Value> {
+        let mark = format!("mark-{}", self.sent.load(Ordering::SeqCst));
+        let body = json!({"jsonrpc": "2.0", "id": mark, "method": "no/such/method"});
+        self.send(Post::body(&self.address, SERVERS[0], body.to_string()));
+        let is_mark = |entry: &Value| {
+            let id = entry["opened"]["rpc_id"].as_str();
+            id.is_some_and(|id| id.trim_matches('"') == mark)
+        };
         let query = ["audit", "query", "--json", "--limit", "100000"];
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -139,10 +168,15 @@ impl Scene {
                 .iter()
                 .filter(|entry| entry["closed"].is_null())
                 .collect();
-            if open.is_empty() {
+            let complete = trail.iter().any(is_mark);
+            if open.is_empty() && complete {
                 return trail;
             }
-            assert!(Instant::now() < deadline, "open entries: {open:?}");
+            assert!(
+                Instant::now() < deadline,
+                "open: {open:?} of {}",
+                trail.len()
+            );
             std::thread::sleep(std::time::Duration::from_millis(100));
         }
     }
@@ -150,8 +184,8 @@ impl Scene {
     /// Ends the scene: one closed entry for each message, no process left.
     #[track_caller]
     pub(crate) fn finish(self) {
-        let sent = self.sent.load(Ordering::SeqCst);
         let trail = self.trail();
+        let sent = self.sent.load(Ordering::SeqCst);
         assert_eq!(trail.len(), sent, "{}", listed(&trail));
         self.end(&trail);
     }

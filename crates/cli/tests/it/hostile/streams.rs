@@ -75,6 +75,35 @@ fn opens_ten_thousand_connections() {
     scene.finish();
 }
 
+/// More connections than the system lets the gateway have open files: it keeps some for its servers and its store.
+#[test]
+fn takes_every_place() {
+    let scene = Scene::with_open_files(256);
+    scene.case("every place taken", &[PROFILE], || {
+        let silent: Vec<TcpStream> = (0..250).map(|_| connect(&scene.address)).collect();
+        // Everybody is served once those who ask nothing are closed; a server is started again meanwhile.
+        let begun = Instant::now();
+        assert_eq!(scene.call(PROFILE, "die", json!({})).end(), "upstream-died");
+        scene.good_call(PROFILE);
+        eprintln!(
+            "a call beside 250 silent connections waited {:.1} s",
+            begun.elapsed().as_secs_f64()
+        );
+        drop(silent);
+    });
+    assert!(
+        !scene.stderr().contains("could not be accepted"),
+        "{}",
+        scene.stderr()
+    );
+    assert!(
+        scene.stderr().contains("new ones wait"),
+        "{}",
+        scene.stderr()
+    );
+    scene.finish();
+}
+
 #[test]
 fn opens_thousands_of_streams() {
     // A stream is a call, which a debug build does not make 10,000 of in a few seconds.

@@ -1,4 +1,5 @@
-//! Servers that the gateway itself reaches over Streamable HTTP, in both eras.
+//! Servers that the gateway itself reaches over HTTP: Streamable HTTP in both eras, and the old
+//! HTTP+SSE.
 
 use super::pair::{Route, Work, carry_out_all};
 use super::peers::{Peers, free_port, strings};
@@ -48,4 +49,23 @@ fn upstreams_over_http() {
     }
     work.push(Work::merged("ts2", "auto", "modern", Route::Http));
     carry_out_all(&peers, work);
+}
+
+/// The reference server also speaks the transport of 2024-11-05; the gateway finds that out.
+#[test]
+fn an_upstream_over_the_old_transport() {
+    let Some(mut peers) = super::peers() else {
+        return;
+    };
+    peers.servers.retain(|name, _| name == "everything");
+    for server in peers.servers.values_mut() {
+        let http = server.http.as_mut().unwrap();
+        assert_eq!(http["command"][2], "streamableHttp");
+        http["command"][2] = "sse".into();
+        http["url"] = "http://127.0.0.1:{port}/sse".into();
+    }
+    let (peers, _running) = over_http(peers);
+    let work = [("ts1", "legacy"), ("ts2", "modern")]
+        .map(|(client, era)| Work::new(client, era, "everything", Route::Http));
+    carry_out_all(&peers, work.into());
 }

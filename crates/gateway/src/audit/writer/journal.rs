@@ -18,9 +18,9 @@ use super::database::Batch;
 use super::{BACKLOG, Job, State};
 
 /// How long records that nobody waits for stay in memory.
-const LINGER: Duration = Duration::from_millis(20);
+const LINGER: Duration = Duration::from_millis(10);
 /// How long records in the journal wait for others, to share a transaction.
-const GATHER: Duration = Duration::from_millis(200);
+const GATHER: Duration = Duration::from_millis(50);
 /// So many go into one transaction.
 const TRANSACTION: usize = 1_000;
 /// How many jobs go into one group of the journal at most.
