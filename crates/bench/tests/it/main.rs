@@ -85,15 +85,17 @@ fn every_workload_is_answered_in_both_eras_and_through_the_proxy() {
 
 #[test]
 fn a_wrong_answer_is_an_error_and_no_measurement() {
-    // Eleven tools are more than the server has under this path, so nothing is called `tool-10`.
-    let mut echo = Part::start(&["echo"]);
-    let port = echo.port();
+    // Nothing listens behind the proxy, so that it answers with 502.
+    let mut proxy = Part::start(&["proxy", "--to", "127.0.0.1:1"]);
+    let port = proxy.port();
     let output = Command::new(BENCH)
         .args(["load", "--era=modern", "--workload=echo", "--connections=1"])
-        .arg(format!("--url=http://127.0.0.1:{port}"))
+        .arg(format!("--url=http://127.0.0.1:{port}/10/a"))
         .stdin(Stdio::null())
         .output()
         .unwrap();
     assert!(!output.status.success());
     assert!(output.stdout.is_empty());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("status 502"), "{said}");
 }
