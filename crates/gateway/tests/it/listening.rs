@@ -900,6 +900,9 @@ async fn the_end_of_an_elicitation_reaches_the_host_that_was_asked() {
         method(&hear(&mut other).await),
         "notifications/tools/list_changed"
     );
+    // A lost connection would not end the call.
+    host.tell(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#)
+        .await;
     drop((call, stream, other));
     silence(&gateway).await;
     gateway.finish().await;
