@@ -45,8 +45,7 @@ pub(super) fn compare(
                 scenario: check.scenario.clone(),
                 check: check.id.clone(),
                 why: format!(
-                    "{}: {} directly, {} through Portcullis{}",
-                    check.name,
+                    "{} directly, {} through Portcullis{}",
                     Counts(before),
                     Counts(after),
                     message(after)
@@ -64,7 +63,7 @@ pub(super) fn failures(title: &str, scenarios: &[String], results: &Results) -> 
         .iter()
         .map(|difference| format!("{title}, directly: {difference}"))
         .chain(failed.map(|(check, tally)| {
-            let Check { scenario, id, .. } = check;
+            let Check { scenario, id } = check;
             format!("{title}, directly: {scenario}:{id} fails{}", message(tally))
         }))
         .collect()
