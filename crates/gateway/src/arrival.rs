@@ -87,6 +87,8 @@ pub struct Headers {
     pub name: Option<String>,
     /// `Mcp-Session-Id`.
     pub session: Option<String>,
+    /// `Last-Event-ID`: where a stream shall go on.
+    pub last_event: Option<String>,
     /// `Mcp-Param-*`: what follows the prefix, in lower case, and the value.
     pub params: Vec<(String, String)>,
     /// A header above that came more than once or is not visible ASCII.

@@ -20,6 +20,7 @@ use crate::clock;
 use crate::feed::{Kinds, Mailbox, Share};
 use crate::profile::Routed;
 use crate::refusal::{Reason, Refusal};
+use crate::replay::Replays;
 
 /// How many sessions of one principal are kept. Past this the one that was silent for longest goes;
 /// its host loses its log level and is none the wiser otherwise.
@@ -65,6 +66,8 @@ pub(crate) struct Client {
     mailbox: Arc<Mailbox>,
     /// The number of the stream that gets what waits; zero before the first, [`OVER`] after the end.
     stream: watch::Sender<u64>,
+    /// Streams of calls that can be taken up again.
+    replays: Replays,
     state: Mutex<State>,
 }
 
@@ -180,8 +183,14 @@ impl Client {
             last_id: AtomicU64::new(0),
             mailbox: Arc::new(Mailbox::new(Kinds::ALL).with_logs()),
             stream: watch::Sender::new(0),
+            replays: Replays::default(),
             state: Mutex::default(),
         }
+    }
+
+    /// The streams that the host can take up again.
+    pub(crate) fn replays(&self) -> &Replays {
+        &self.replays
     }
 
     /// Opens a question: an id for the request that asks it, and the answer to come. Sending the
@@ -351,6 +360,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// The host.
+    pub(crate) fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+
     /// Completes when the host ended the call; never, when it cannot any more. Safe to cancel.
     pub(crate) async fn ended(&mut self) {
         if self.ended.is_terminated() || (&mut self.ended).await.is_err() {

@@ -26,6 +26,7 @@ mod protocol;
 mod receipt;
 pub mod refusal;
 pub mod registry;
+mod replay;
 mod reply;
 mod result;
 mod seal;

@@ -33,6 +33,7 @@ use crate::profile::Routed;
 use crate::protocol::{Admitted, Door};
 use crate::refusal::{Reason, Refusal};
 use crate::registry::{self, Call, Round};
+use crate::replay::Resumed;
 use crate::reply::{self, ReplyStream};
 use crate::servers::Leases;
 use crate::session::Agreed;
@@ -66,6 +67,8 @@ pub(crate) enum Answer {
     },
     /// A server's answer, message by message.
     Stream(Box<ReplyStream>),
+    /// The rest of such an answer, for a host that lost its connection.
+    Resumed(Box<Resumed>),
     /// What servers say without being asked, until one side ends it.
     Listening(Box<Listening>),
 }
@@ -141,14 +144,43 @@ pub(crate) async fn listen(gateway: &Arc<Gateway>, arrival: Arrival) -> Answer {
         entry.protocol(protocol.version.as_str(), protocol.era(), None);
         let reached = snapshot.authz().reach(&routed, &protocol);
         decided(reached, &snapshot, &mut entry)?;
+        let again = resume(gateway, &routed);
+        if again.is_some() {
+            entry.describe(|opened| "session/resume".clone_into(&mut opened.method));
+        }
         entry.intend((), false).await?;
+        if let Some(stream) = again {
+            return Ok(Opened::Again(stream));
+        }
         let context = listening::Context::new(gateway, &snapshot, &routed, &protocol);
-        listening::in_session(gateway, context).await
+        let listening = listening::in_session(gateway, context).await?;
+        Ok(Opened::Anew(listening))
     };
     match opened.await {
-        Ok(listening) => Answer::Listening(Box::new(listening.recorded_in(entry))),
+        Ok(Opened::Anew(listening)) => Answer::Listening(Box::new(listening.recorded_in(entry))),
+        Ok(Opened::Again(stream)) => {
+            entry.finish(Outcome::Ok, "");
+            Answer::Resumed(Box::new(stream))
+        }
         Err(refusal) => refuse(&refusal, &asked, &mut entry),
     }
+}
+
+/// What a GET of a session opens.
+enum Opened {
+    /// The stream of what servers say unasked.
+    Anew(Listening),
+    /// The rest of the stream of a call.
+    Again(Resumed),
+}
+
+/// The stream that a host was reading when it lost its connection, if it names one that is known.
+fn resume(gateway: &Gateway, routed: &Routed) -> Option<Resumed> {
+    let event = routed.facts().headers.last_event.as_deref()?;
+    let client = gateway
+        .clients()
+        .find(&SessionKey::of(routed)?, routed.principal())?;
+    client.replays().after(event)
 }
 
 /// The answer of a call, which a legacy host over HTTP can end by its id. Over stdio the listener ends

@@ -19,13 +19,13 @@ use portcullis_mcp::message::{self, Kind, Message};
 use portcullis_mcp::meta;
 use portcullis_mcp::method::Method;
 use portcullis_mcp::result::{self as results, ResultType};
-use portcullis_mcp::version::Era;
+use portcullis_mcp::version::{Era, ProtocolVersion};
 use portcullis_shield::{Finding, Verdict};
 use portcullis_upstream::{Exchange, UpstreamError};
 use tokio::sync::Semaphore;
 
 use crate::audit::{Entry, Outcome};
-use crate::clients::Running;
+use crate::clients::{Client, Running};
 use crate::gateway::Gateway;
 use crate::receipt::Receipt;
 use crate::refusal::{Reason, Refusal};
@@ -118,6 +118,14 @@ impl ReplyStream {
         !self.done && self.in_session
     }
 
+    /// The host, if it can take the stream up again: in a session of a revision whose streams begin
+    /// with an id (2025-11-25).
+    pub(crate) fn host(&self) -> Option<Arc<Client>> {
+        let version = self.call().admitted().protocol().version;
+        let running = self.running.as_ref()?;
+        (version >= ProtocolVersion::V2025_11_25).then(|| Arc::clone(running.client()))
+    }
+
     /// Where calls go on without their connection.
     pub(crate) fn places(&self) -> &Arc<Semaphore> {
         self.gateway.detached()
@@ -162,32 +170,21 @@ impl ReplyStream {
         }
     }
 
-    /// What happens next; cancelled by the host, that is nothing any more.
+    /// What happens next; `None` when the host ended the call. Safe to cancel.
     async fn event(&mut self) -> Option<Event> {
-        let Some(mut running) = self.running.take() else {
-            return Some(self.next_event().await);
+        let Self {
+            exchange,
+            questions,
+            running,
+            ..
+        } = self;
+        let Some(running) = running else {
+            return Some(next_event(exchange, questions).await);
         };
-        let event = tokio::select! {
-            biased;
-            () = running.ended() => return None,
-            event = self.next_event() => event,
-        };
-        self.running = Some(running);
-        Some(event)
-    }
-
-    async fn next_event(&mut self) -> Event {
-        let Some(exchange) = &mut self.exchange else {
-            return Event::Received(None);
-        };
-        if self.questions.is_empty() {
-            return Event::Received(exchange.next().await);
-        }
-        // A server that asked in its result has said everything it has to say before it is answered.
-        let speaks = !self.questions.in_result();
         tokio::select! {
-            answered = self.questions.next() => Event::Answered(answered),
-            received = exchange.next(), if speaks => Event::Received(received),
+            biased;
+            () = running.ended() => None,
+            event = next_event(exchange, questions) => Some(event),
         }
     }
 
@@ -398,6 +395,21 @@ impl ReplyStream {
 
     fn id(&self) -> &str {
         self.call().admitted().message().id().unwrap_or("null")
+    }
+}
+
+async fn next_event(exchange: &mut Option<Exchange>, questions: &mut Questions) -> Event {
+    let Some(exchange) = exchange else {
+        return Event::Received(None);
+    };
+    if questions.is_empty() {
+        return Event::Received(exchange.next().await);
+    }
+    // A server that asked in its result has said everything it has to say before it is answered.
+    let speaks = !questions.in_result();
+    tokio::select! {
+        answered = questions.next() => Event::Answered(answered),
+        received = exchange.next(), if speaks => Event::Received(received),
     }
 }
 

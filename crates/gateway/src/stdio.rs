@@ -241,7 +241,8 @@ async fn serve_one(
     turn: Option<OwnedSemaphorePermit>,
 ) -> Option<Agreed> {
     match pipeline::serve(gateway, entry, arrival, body).await {
-        Answer::Accepted => None,
+        // Streams are taken up again over HTTP alone.
+        Answer::Accepted | Answer::Resumed(_) => None,
         Answer::Refused { answers: false, .. } => None,
         Answer::Refused { body, .. } => send(out, body).await,
         Answer::Message { body, agreed, .. } => send(out, body).await.or(agreed),

@@ -123,6 +123,7 @@ impl Call {
             headers: head.headers,
             body,
             text: String::new(),
+            read: String::new(),
             _connection: connection,
         }
     }
@@ -137,6 +138,7 @@ pub struct Opened {
     pub headers: HeaderMap,
     body: hyper::body::Incoming,
     text: String,
+    read: String,
     _connection: Connection,
 }
 
@@ -154,6 +156,19 @@ impl Opened {
     /// The next event, which must come.
     pub async fn json(&mut self) -> Value {
         self.next().await.expect("another message")
+    }
+
+    /// Everything that came so far, byte for byte.
+    pub fn read(&self) -> &str {
+        &self.read
+    }
+
+    /// The id of the last event that came.
+    pub fn last_id(&self) -> Option<&str> {
+        self.read
+            .lines()
+            .filter_map(|line| line.strip_prefix("id: "))
+            .next_back()
     }
 
     /// The whole body, of a response that is no stream.
@@ -184,7 +199,9 @@ impl Opened {
 
     fn take(&mut self, frame: &hyper::body::Frame<Bytes>) {
         if let Some(bytes) = frame.data_ref() {
-            self.text.push_str(std::str::from_utf8(bytes).unwrap());
+            let text = std::str::from_utf8(bytes).unwrap();
+            self.text.push_str(text);
+            self.read.push_str(text);
         }
     }
 }

@@ -6,12 +6,14 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use tokio::sync::Semaphore;
 
+use crate::clients::Client;
 use crate::pipeline::Answer;
+use crate::replay::Replay;
 use crate::reply::{Outgoing, ReplyStream};
 
 /// The making of an answer, which goes on when nobody waits for it any more.
@@ -53,7 +55,7 @@ impl Drop for Detachable {
                 if let Answer::Stream(reply) = making.await
                     && reply.outlives_connection()
                 {
-                    read_to_end(*reply).await;
+                    read_to_end(*reply, Record::default()).await;
                 }
             });
         }
@@ -63,15 +65,44 @@ impl Drop for Detachable {
 /// A reply that is being written, and read to its end when the writing stops.
 pub(super) struct Attached {
     reply: Option<ReplyStream>,
+    record: Record,
     places: Arc<Semaphore>,
+}
+
+/// Where the events of a stream are kept, from when it is one.
+#[derive(Clone, Default)]
+pub(super) struct Record(Arc<OnceLock<Arc<Replay>>>);
+
+impl Record {
+    /// Keeps what comes from here on for a host that can take the stream up again. Gives the id of
+    /// the beginning.
+    pub(super) fn begin(&self, host: &Client) -> String {
+        self.0.get_or_init(|| host.replays().open()).beginning()
+    }
+
+    /// Keeps an event, where events are kept. Gives its id.
+    pub(super) fn push(&self, text: &str) -> Option<String> {
+        self.0.get().map(|replay| replay.push(text))
+    }
+
+    fn end(&self) {
+        if let Some(replay) = self.0.get() {
+            replay.end();
+        }
+    }
 }
 
 impl Attached {
     pub(super) fn new(reply: ReplyStream) -> Self {
         Self {
             places: Arc::clone(reply.places()),
+            record: Record::default(),
             reply: Some(reply),
         }
+    }
+
+    pub(super) fn record(&self) -> Record {
+        self.record.clone()
     }
 
     pub(super) async fn next(&mut self) -> Option<Outgoing> {
@@ -85,14 +116,18 @@ impl Attached {
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        if let Some(reply) = self.reply.take().filter(ReplyStream::outlives_connection) {
-            go_on(&self.places, read_to_end(reply));
+        match self.reply.take().filter(ReplyStream::outlives_connection) {
+            Some(reply) => go_on(&self.places, read_to_end(reply, self.record.clone())),
+            None => self.record.end(),
         }
     }
 }
 
-async fn read_to_end(mut reply: ReplyStream) {
-    while reply.next().await.is_some() {}
+async fn read_to_end(mut reply: ReplyStream, record: Record) {
+    while let Some(outgoing) = reply.next().await {
+        record.push(&outgoing.into_text());
+    }
+    record.end();
 }
 
 fn go_on(places: &Arc<Semaphore>, rest: impl Future<Output = ()> + Send + 'static) {

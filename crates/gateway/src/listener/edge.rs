@@ -66,6 +66,7 @@ pub(super) fn arrival(head: &Parts, remote: SocketAddr) -> Arrival {
         method: single("mcp-method"),
         name: single("mcp-name"),
         session: single("mcp-session-id"),
+        last_event: single("last-event-id"),
         params: Vec::new(),
         ill_formed: None,
     };

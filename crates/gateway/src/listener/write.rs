@@ -1,5 +1,6 @@
 //! From an answer to an HTTP response: JSON where one message is all, an event stream otherwise.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -18,8 +19,15 @@ use super::edge::Accepted;
 use crate::listening::Listening;
 use crate::pipeline::Answer;
 use crate::refusal::{Reason, Refusal};
+use crate::replay::Resumed;
 use crate::reply::{Outgoing, ReplyStream};
 
+/// How long a legacy host waits before it gets a stream.
+const EARLY: Duration = Duration::from_millis(250);
+/// After how many milliseconds a host that lost its stream should come back.
+const RETRY: u32 = 1_000;
+/// Shows that a stream still lives.
+const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 /// How long a stream is silent before it shows that it still lives.
 const QUIET: Duration = Duration::from_secs(15);
 
@@ -45,6 +53,7 @@ pub(super) async fn answer(answer: Answer, accepted: Accepted, verb: &Method) ->
         } => refused(reason, status, body),
         Answer::Stream(reply) => streamed(*reply, accepted).await,
         Answer::Listening(listening) => listened(*listening, accepted),
+        Answer::Resumed(stream) => resumed(*stream),
     }
 }
 
@@ -88,39 +97,88 @@ fn status_of(status: u16) -> StatusCode {
 }
 
 /// Waits for the first message: if it is the answer, one JSON document says it all.
+///
+/// A legacy host does not wait for long: there the status is the same whatever comes, and a stream
+/// that has begun can be taken up again when its connection is lost.
 async fn streamed(mut reply: ReplyStream, accepted: Accepted) -> Response<Body> {
     if !accepted.stream {
         reply.answer_only();
+        return answered(Attached::new(reply), accepted).await;
     }
-    let mut reply = Attached::new(reply);
-    if !accepted.stream {
-        // The client cannot take notifications; only the answer reaches it.
-        loop {
-            match reply.next().await {
-                Some(Outgoing::Answer { text, status }) => {
-                    return message(status_of(status), text, accepted);
-                }
-                Some(Outgoing::Message(_)) => {}
-                // The host took its request back and wants no answer.
-                None => return empty(StatusCode::ACCEPTED),
-            }
-        }
-    }
-    let first = match reply.next().await {
-        Some(Outgoing::Answer { text, status }) => {
+    let early = reply.outlives_connection();
+    let host = reply.host();
+    let attached = Attached::new(reply);
+    let record = attached.record();
+    let mut first = Box::pin(advance(attached));
+    let began = if early {
+        tokio::time::timeout(EARLY, first.as_mut()).await.ok()
+    } else {
+        Some(first.as_mut().await)
+    };
+    let (begun, rest) = match began {
+        Some((_, Some(Outgoing::Answer { text, status }))) => {
             return message(status_of(status), text, accepted);
         }
-        Some(Outgoing::Message(text)) => text,
-        None => return empty(StatusCode::ACCEPTED),
+        // The host took its request back and wants no answer.
+        Some((_, None)) => return empty(StatusCode::ACCEPTED),
+        Some((attached, Some(Outgoing::Message(text)))) => {
+            (Some(text), Box::pin(advance(attached)))
+        }
+        None => (None, first),
     };
-    let rest = stream::unfold(reply, |mut reply| async move {
-        let text = reply.next().await?.into_text();
-        Some((text, reply))
-    });
-    let events = stream::once(std::future::ready(first))
-        .chain(rest)
-        .map(|text| Ok(Frame::data(event(&text))));
-    event_stream(BodyExt::boxed_unsync(StreamBody::new(events)))
+    let prime = host.map(|host| prime(&record.begin(&host)));
+    let begun = begun.map(|text| event(record.push(&text).as_deref(), &text));
+    let due: VecDeque<Bytes> = prime.into_iter().chain(begun).collect();
+    let frames = stream::unfold((due, Some(rest)), move |(mut due, rest)| {
+        let record = record.clone();
+        async move {
+            if let Some(bytes) = due.pop_front() {
+                return Some((bytes, (due, rest)));
+            }
+            // The step under way is kept over a pause: it must not be cancelled half-way.
+            let mut rest = rest?;
+            match tokio::time::timeout(QUIET, rest.as_mut()).await {
+                Err(_) => Some((COMMENT, (due, Some(rest)))),
+                Ok((attached, outgoing)) => {
+                    let text = outgoing?.into_text();
+                    let bytes = event(record.push(&text).as_deref(), &text);
+                    Some((bytes, (due, Some(Box::pin(advance(attached))))))
+                }
+            }
+        }
+    })
+    .map(|bytes| Ok(Frame::data(bytes)));
+    event_stream(BodyExt::boxed_unsync(StreamBody::new(frames)))
+}
+
+async fn advance(mut attached: Attached) -> (Attached, Option<Outgoing>) {
+    let next = attached.next().await;
+    (attached, next)
+}
+
+/// For a client that takes no stream: notifications are left out, only the answer reaches it.
+async fn answered(mut reply: Attached, accepted: Accepted) -> Response<Body> {
+    loop {
+        match reply.next().await {
+            Some(Outgoing::Answer { text, status }) => {
+                return message(status_of(status), text, accepted);
+            }
+            Some(Outgoing::Message(_)) => {}
+            None => return empty(StatusCode::ACCEPTED),
+        }
+    }
+}
+
+/// The rest of a stream that a host takes up again.
+fn resumed(resumed: Resumed) -> Response<Body> {
+    let frames = stream::unfold(resumed, |mut resumed| async move {
+        match tokio::time::timeout(QUIET, resumed.next()).await {
+            Err(_) => Some((COMMENT, resumed)),
+            Ok(next) => next.map(|(id, text)| (event(Some(&id), &text), resumed)),
+        }
+    })
+    .map(|bytes| Ok(Frame::data(bytes)));
+    event_stream(BodyExt::boxed_unsync(StreamBody::new(frames)))
 }
 
 /// A stream that stays open. A comment now and then keeps what lies between from closing it.
@@ -134,11 +192,11 @@ fn listened(listening: Listening, accepted: Accepted) -> Response<Body> {
     let frames = stream::unfold(Some(Box::pin(step(listening))), |waiting| async move {
         let mut waiting = waiting?;
         match tokio::time::timeout(QUIET, waiting.as_mut()).await {
-            Err(_) => Some((Bytes::from_static(b":\n\n"), Some(waiting))),
+            Err(_) => Some((COMMENT, Some(waiting))),
             Ok((_, None)) => None,
-            Ok((_, Some(Outgoing::Answer { text, .. }))) => Some((event(&text), None)),
+            Ok((_, Some(Outgoing::Answer { text, .. }))) => Some((event(None, &text), None)),
             Ok((listening, Some(Outgoing::Message(text)))) => {
-                Some((event(&text), Some(Box::pin(step(listening)))))
+                Some((event(None, &text), Some(Box::pin(step(listening)))))
             }
         }
     })
@@ -153,7 +211,7 @@ async fn step(mut listening: Listening) -> (Listening, Option<Outgoing>) {
 
 fn message(status: StatusCode, body: String, accepted: Accepted) -> Response<Body> {
     if !accepted.json {
-        return event_stream(Full::new(event(&body)).boxed_unsync());
+        return event_stream(Full::new(event(None, &body)).boxed_unsync());
     }
     let mut response = Response::new(full(body));
     *response.status_mut() = status;
@@ -173,10 +231,15 @@ fn event_stream(body: Body) -> Response<Body> {
     response
 }
 
-fn event(text: &str) -> Bytes {
+fn event(id: Option<&str>, text: &str) -> Bytes {
     let mut out = Vec::with_capacity(text.len() + 32);
-    write_event(&mut out, None, text);
+    write_event(&mut out, id, text);
     Bytes::from(out)
+}
+
+/// The event that begins a stream: an id to go on from, and when to come back (2025-11-25, SEP-1699).
+fn prime(id: &str) -> Bytes {
+    Bytes::from(format!("id: {id}\nretry: {RETRY}\ndata: \n\n"))
 }
 
 fn empty(status: StatusCode) -> Response<Body> {

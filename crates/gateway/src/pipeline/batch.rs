@@ -112,6 +112,6 @@ fn told(answer: Answer) -> Option<String> {
     match answer {
         Answer::Message { body, .. } => Some(body),
         Answer::Refused { body, answers, .. } => answers.then_some(body),
-        Answer::Accepted | Answer::Stream(_) | Answer::Listening(_) => None,
+        Answer::Accepted | Answer::Stream(_) | Answer::Listening(_) | Answer::Resumed(_) => None,
     }
 }

@@ -24,6 +24,7 @@ mod malformed;
 mod merging;
 mod openapi;
 mod reloading;
+mod resuming;
 mod review;
 mod sessions;
 mod stdio;
