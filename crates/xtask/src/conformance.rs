@@ -103,6 +103,9 @@ fn server(place: &Place, options: &Options) -> Result<Vec<String>, String> {
     let mut problems = Vec::new();
     for revision in Revision::ALL {
         let scenarios = scenarios(place, revision, Side::Server, options)?;
+        if scenarios.is_empty() {
+            continue;
+        }
         let pick = options.scenario.as_deref();
         let title = format!("server, {revision}");
         let direct = suite::server(place, server.url(), revision, pick, "server-direct")?;
@@ -163,6 +166,9 @@ fn bridge(place: &Place, options: &Options) -> Result<Vec<String>, String> {
     let both = everything(place, "both", "bridge-both")?;
     for revision in Revision::ALL {
         let scenarios = scenarios(place, revision, Side::Server, options)?;
+        if scenarios.is_empty() {
+            continue;
+        }
         let pick = options.scenario.as_deref();
         let direct = suite::server(place, both.url(), revision, pick, "bridge-direct")?;
         for era in ["legacy", "modern"] {

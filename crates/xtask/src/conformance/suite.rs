@@ -81,7 +81,8 @@ pub(super) fn server(
     let mut command = suite(place);
     command.args(["server", "--url", url]);
     match scenario {
-        Some(scenario) => command.args(["--scenario", scenario, "--spec-version"]),
+        // Extensions belong to no revision; without `--force` they are not run at one.
+        Some(scenario) => command.args(["--force", "--scenario", scenario, "--spec-version"]),
         None => command.arg("--requirements"),
     };
     command.arg(revision.to_string());

@@ -110,6 +110,12 @@ fn opens_thousands_of_streams() {
     let thorough = std::env::var_os("RUN_SLOW_TESTS").is_some();
     let count = room().min(if thorough { 10_000 } else { 1_000 });
     let scene = Scene::with(Offer::Usual, "", "60s");
+    // The store opens its second connection, which it keeps, when several callers come at once.
+    std::thread::scope(|scope| {
+        for _ in 0..32 {
+            scope.spawn(|| scene.call(PROFILE, "slow", json!({"ms": 100})));
+        }
+    });
     scene.case("thousands of streams", &[PROFILE], || {
         let before = figures::resident(scene.process());
         let mut open: Vec<TcpStream> = Vec::with_capacity(count);
