@@ -256,6 +256,11 @@ impl Client {
         self.mailbox.set_level(level)
     }
 
+    /// The level that the host set, if it did.
+    pub(crate) fn level(&self) -> Option<&'static str> {
+        self.mailbox.level()
+    }
+
     /// Notes that `server` sent the user of this host to a page, so that the host is told when the
     /// server says that this elicitation is over.
     pub(crate) fn elicited(&self, server: &Arc<str>, elicitation: &str) {

@@ -344,6 +344,7 @@ async fn carry(
             .map(Carried::Answer);
     }
 
+    declared(connected.what())?;
     entry.undecided(); // That it may connect says nothing about the call.
     let aim = registry::aim(connected.what(), gateway.tickets())?;
     entry.describe(|opened| opened.target = Some(aim.name().to_owned()));
@@ -377,6 +378,7 @@ fn parse(received: Received, snapshot: &Snapshot) -> Result<Message, Refusal> {
 fn door<'a>(gateway: &'a Gateway, snapshot: &Snapshot) -> Door<'a> {
     Door {
         sessions: gateway.sessions(),
+        clients: gateway.clients(),
         header_agreement: snapshot.config().controls.header_agreement,
         session_binding: snapshot.config().controls.session_binding,
     }
@@ -432,18 +434,25 @@ fn is_call(admitted: &Admitted) -> bool {
                     | Method::TasksCancel
             )
         )
-        && is_carried(admitted)
 }
 
-/// Tasks are an extension of the modern era, for hosts that declare it.
-fn is_carried(admitted: &Admitted) -> bool {
-    let protocol = admitted.protocol();
-    match admitted.message().method() {
-        Some(Method::TasksGet | Method::TasksUpdate | Method::TasksCancel) => {
-            protocol.capabilities.contains(ClientCapabilities::TASKS)
-        }
-        _ => true,
+/// Tasks are an extension of the modern era, for profiles that carry it and hosts that declare it.
+fn declared(admitted: &Admitted) -> Result<(), Refusal> {
+    const TASKS: ClientCapabilities = ClientCapabilities::TASKS;
+    let method = admitted.message().method();
+    if !matches!(
+        method,
+        Some(Method::TasksGet | Method::TasksUpdate | Method::TasksCancel)
+    ) || admitted.protocol().capabilities.contains(TASKS)
+    {
+        return Ok(());
     }
+    let modern = admitted.protocol().era() == Era::Modern;
+    if !modern || !admitted.routed().profile().features.contains(TASKS) {
+        return Err(Refusal::new(Reason::MethodUnknown));
+    }
+    let needed = TASKS.write(admitted.protocol().version);
+    Err(Refusal::new(Reason::CapabilityMissing).data("requiredCapabilities", needed))
 }
 
 /// Headers that mirror arguments must say what the arguments say (2026-07-28, custom headers). Which

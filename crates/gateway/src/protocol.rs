@@ -11,6 +11,7 @@ use portcullis_mcp::method::Method;
 use portcullis_mcp::version::{Era, ProtocolVersion};
 
 use crate::arrival::Transport;
+use crate::clients::{Clients, SessionKey};
 use crate::profile::Routed;
 use crate::refusal::{Reason, Refusal};
 use crate::session::{Agreed, Sessions};
@@ -65,6 +66,7 @@ impl Admitted {
 /// The checks' switches and means.
 pub(crate) struct Door<'a> {
     pub(crate) sessions: &'a Sessions,
+    pub(crate) clients: &'a Clients,
     pub(crate) header_agreement: bool,
     pub(crate) session_binding: bool,
 }
@@ -149,10 +151,13 @@ impl Door<'_> {
             }
             _ => self.agreed(routed)?,
         };
+        // A modern server logs as each request says, and a legacy host says it once.
+        let host =
+            SessionKey::of(routed).and_then(|key| self.clients.find(&key, routed.principal()));
         Ok(Protocol {
             version: agreed.version,
             client: None,
-            log_level: None,
+            log_level: host.and_then(|host| host.level()).map(str::to_owned),
             capabilities: agreed.capabilities,
         })
     }

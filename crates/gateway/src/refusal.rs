@@ -112,6 +112,10 @@ impl Refusal {
             quote(entry),
             face.retryable
         );
+        if let (Some(Subject::Resource(uri)), true) = (&self.told.subject, face.hides) {
+            // 2026-07-28, resources, error handling. It says no more than the client asked for.
+            data.push_str(&format!(",\"uri\":{}", quote(&shorten(uri))));
+        }
         for (key, raw) in &self.told.data {
             data.push(',');
             data.push_str(&quote(key));

@@ -21,7 +21,7 @@ use portcullis_mcp::method::Method;
 use portcullis_mcp::result::{self as results, ResultType};
 use portcullis_mcp::version::{Era, ProtocolVersion};
 use portcullis_shield::{Finding, Verdict};
-use portcullis_upstream::{Exchange, UpstreamError};
+use portcullis_upstream::{Exchange, Loose, UpstreamError};
 use tokio::sync::Semaphore;
 
 use crate::audit::{Entry, Outcome};
@@ -31,6 +31,7 @@ use crate::receipt::Receipt;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::Call;
 use crate::result;
+use crate::servers::UnderWay;
 use crate::shield::{self, Judged, Screened};
 use crate::snapshot::Snapshot;
 use crate::upstream::{self, Reply};
@@ -47,6 +48,9 @@ pub(crate) struct ReplyStream {
     /// Messages that are due before anything else is read.
     ready: VecDeque<Outgoing>,
     questions: Questions,
+    /// What a legacy server says outside of its calls: some ask there in the middle of one.
+    loose: Option<Loose>,
+    under_way: UnderWay,
     /// Set for a host that can end the call by its id.
     running: Option<Running>,
     in_session: bool,
@@ -82,6 +86,7 @@ impl Outgoing {
 enum Event {
     Received(Option<Result<Message, UpstreamError>>),
     Answered(Answered),
+    Aside(Arc<Message>),
 }
 
 impl ReplyStream {
@@ -92,6 +97,11 @@ impl ReplyStream {
         gateway: Arc<Gateway>,
     ) -> Self {
         let Reply { exchange, screened } = reply;
+        let call = screened.permitted().what();
+        let askable = call.admitted().protocol().capabilities;
+        let asks = call.connection().era() == Era::Legacy && askable.intersects_questions();
+        let loose = asks.then(|| call.connection().loose());
+        let under_way = call.lease().under_way();
         Self {
             exchange: Some(exchange),
             screened,
@@ -100,6 +110,8 @@ impl ReplyStream {
             gateway,
             ready: VecDeque::new(),
             questions: Questions::default(),
+            loose,
+            under_way,
             running: None,
             in_session: false,
             streams: true,
@@ -167,6 +179,7 @@ impl ReplyStream {
             Event::Received(Some(Err(error))) => Err(upstream::broken_off(error)),
             Event::Received(Some(Ok(message))) => self.receive(message).await,
             Event::Answered(answered) => self.take_answer(answered).await,
+            Event::Aside(message) => self.aside(&message).await,
         }
     }
 
@@ -175,16 +188,17 @@ impl ReplyStream {
         let Self {
             exchange,
             questions,
+            loose,
             running,
             ..
         } = self;
         let Some(running) = running else {
-            return Some(next_event(exchange, questions).await);
+            return Some(next_event(exchange, questions, loose).await);
         };
         tokio::select! {
             biased;
             () = running.ended() => None,
-            event = next_event(exchange, questions) => Some(event),
+            event = next_event(exchange, questions, loose) => Some(event),
         }
     }
 
@@ -206,6 +220,19 @@ impl ReplyStream {
             Kind::Response => self.result(message.result().unwrap_or("{}")).await,
             Kind::Error => self.error(&message),
             Kind::Request => self.asked(&message).await,
+        }
+    }
+
+    /// A legacy server may ask outside of its call, on its own stream. While one call waits for it, the
+    /// question can only be about that one; with more of them it could reach the wrong host.
+    async fn aside(&mut self, message: &Message) -> Result<(), Refusal> {
+        match message.kind() {
+            Kind::Request if self.under_way.is_only() => self.asked(message).await,
+            Kind::Request => {
+                self.turn_away(message).await;
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 
@@ -398,11 +425,15 @@ impl ReplyStream {
     }
 }
 
-async fn next_event(exchange: &mut Option<Exchange>, questions: &mut Questions) -> Event {
+async fn next_event(
+    exchange: &mut Option<Exchange>,
+    questions: &mut Questions,
+    loose: &mut Option<Loose>,
+) -> Event {
     let Some(exchange) = exchange else {
         return Event::Received(None);
     };
-    if questions.is_empty() {
+    if questions.is_empty() && loose.is_none() {
         return Event::Received(exchange.next().await);
     }
     // A server that asked in its result has said everything it has to say before it is answered.
@@ -410,7 +441,18 @@ async fn next_event(exchange: &mut Option<Exchange>, questions: &mut Questions) 
     tokio::select! {
         answered = questions.next() => Event::Answered(answered),
         received = exchange.next(), if speaks => Event::Received(received),
+        said = said_aside(loose) => Event::Aside(said),
     }
+}
+
+/// What the server says outside of its calls; nothing when that cannot be heard.
+async fn said_aside(loose: &mut Option<Loose>) -> Arc<Message> {
+    if let Some(heard) = loose
+        && let Some(message) = heard.next().await
+    {
+        return message;
+    }
+    std::future::pending().await
 }
 
 /// Logs a refusal once, here at the boundary where it becomes an answer.

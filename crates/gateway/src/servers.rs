@@ -4,7 +4,7 @@
 //! own, so that no principal meets what another left behind; `isolation = "shared"` gives one to all.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -45,6 +45,8 @@ pub(crate) struct Lease {
     catalogue: Catalogue,
     feed: Feed,
     last_used: AtomicI64,
+    /// Calls that wait for the server now.
+    calls: AtomicUsize,
 }
 
 impl std::fmt::Debug for Lease {
@@ -56,6 +58,12 @@ impl std::fmt::Debug for Lease {
 }
 
 impl Lease {
+    /// Counts a call that waits for the server, until what this gives is dropped.
+    pub(crate) fn under_way(self: &Arc<Self>) -> UnderWay {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        UnderWay(Arc::clone(self))
+    }
+
     pub(crate) fn catalogue(&self) -> &Catalogue {
         &self.catalogue
     }
@@ -132,6 +140,22 @@ impl Lease {
     }
 }
 
+/// A call that waits for a server.
+pub(crate) struct UnderWay(Arc<Lease>);
+
+impl UnderWay {
+    /// Whether no other call does.
+    pub(crate) fn is_only(&self) -> bool {
+        self.0.calls.load(Ordering::Relaxed) == 1
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// All leases of this process.
 pub(crate) struct Servers {
     leases: RwLock<HashMap<LeaseKey, Arc<Lease>>>,
@@ -199,6 +223,7 @@ impl Servers {
             catalogue: Catalogue::default(),
             feed: Feed::default(),
             last_used: AtomicI64::new(clock::unix_seconds()),
+            calls: AtomicUsize::new(0),
         });
         // A lease under an old specification ends when its last call lets go of it.
         if let Some(old) = leases.insert(key, Arc::clone(&lease)) {

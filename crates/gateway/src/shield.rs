@@ -210,6 +210,9 @@ fn outgoing(call: &Call) -> Result<String, WireError> {
             }
         }
     }
+    if target.augmented {
+        splice.remove_member(whole, "task")?;
+    }
     let named = splice.finish();
     Ok(cleaned(&named)?.into_owned())
 }

@@ -124,6 +124,12 @@ impl Mailbox {
         rank.is_some()
     }
 
+    /// The level that log messages are taken from; `None` before one was set.
+    pub(crate) fn level(&self) -> Option<&'static str> {
+        let rank = self.lock().level?;
+        LOG_LEVELS.get(rank).copied()
+    }
+
     /// Puts an event in, if it is one that this listener takes.
     pub(crate) fn post(&self, server: &Arc<str>, event: &Event) {
         let mut state = self.lock();

@@ -17,6 +17,8 @@ use crate::refusal::{Reason, Refusal};
 pub(super) struct Accepted {
     pub(super) json: bool,
     pub(super) stream: bool,
+    /// Whether the client would rather have a stream than one document: it names that first.
+    pub(super) rather_stream: bool,
 }
 
 impl Accepted {
@@ -24,6 +26,7 @@ impl Accepted {
         Self {
             json: true,
             stream: true,
+            rather_stream: false,
         }
     }
 
@@ -35,6 +38,7 @@ impl Accepted {
         let mut accepted = Self {
             json: false,
             stream: false,
+            rather_stream: false,
         };
         for value in headers.get_all(ACCEPT) {
             for media in value.to_str().unwrap_or_default().split(',') {
@@ -48,7 +52,10 @@ impl Accepted {
                 {
                     "*/*" => accepted = Self::both(),
                     "application/json" | "application/*" => accepted.json = true,
-                    "text/event-stream" | "text/*" => accepted.stream = true,
+                    "text/event-stream" | "text/*" => {
+                        accepted.rather_stream |= !accepted.json;
+                        accepted.stream = true;
+                    }
                     _ => {}
                 }
             }

@@ -116,6 +116,11 @@ async fn streamed(mut reply: ReplyStream, accepted: Accepted) -> Response<Body> 
         Some(first.as_mut().await)
     };
     let (begun, rest) = match began {
+        Some((attached, Some(Outgoing::Answer { text, status: 200 })))
+            if accepted.rather_stream =>
+        {
+            (Some(text), Box::pin(advance(attached)))
+        }
         Some((_, Some(Outgoing::Answer { text, status }))) => {
             return message(status_of(status), text, accepted);
         }

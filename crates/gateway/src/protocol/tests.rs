@@ -100,6 +100,7 @@ async fn check(case: Case, message: &str, expected: Result<&str, Reason>) {
     let parsed = Message::parse(message.as_bytes().to_vec(), &Limits::default()).unwrap();
     let door = Door {
         sessions: &sessions,
+        clients: &Clients::default(),
         header_agreement: case.agreement,
         session_binding: true,
     };

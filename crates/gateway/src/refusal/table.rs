@@ -130,6 +130,9 @@ reasons! {
     /// A method that is unknown, or not offered.
     MethodUnknown => "method-unknown", "method-unknown", 404, codes::METHOD_NOT_FOUND, Downstream, false, false,
         "method not found", "unknown methods and extensions are refused by default";
+    /// A method of an extension that the client did not declare.
+    CapabilityMissing => "capability-missing", "capability-missing", 400, codes::MISSING_CAPABILITY, Downstream, false, false,
+        "the client did not declare what this method needs", "the error's data names the capability; a client declares it in `_meta` of every request";
     /// A legacy message without the session it needs.
     SessionMissing => "session-missing", "session-missing", 400, codes::INVALID_REQUEST, Downstream, false, false,
         "a session is required: send initialize first", "legacy clients carry Mcp-Session-Id on every request after initialize";

@@ -75,6 +75,7 @@ fn our_own_codes_stay_out_of_the_reserved_range() {
         codes::INVALID_PARAMS,
         codes::INTERNAL_ERROR,
         codes::HEADER_MISMATCH,
+        codes::MISSING_CAPABILITY,
         codes::UNSUPPORTED_VERSION,
     ];
     for reason in Reason::ALL {

@@ -27,7 +27,7 @@ use crate::tickets::{Continuation, Tickets};
 pub(crate) struct Call {
     admitted: Admitted,
     /// Held while the call lasts, so that its connection does not count as unused.
-    _lease: Arc<Lease>,
+    lease: Arc<Lease>,
     connection: Arc<Connection>,
     definition: Arc<Definition>,
     target: Target,
@@ -60,6 +60,9 @@ pub(crate) struct Target {
     pub(crate) state: Option<String>,
     /// Whether the params have a state or answers.
     pub(crate) again: bool,
+    /// Whether the params ask for a task of 2025-11-25, which is not carried: no server is said to have
+    /// them, so that the request is served as if it did not ask.
+    pub(crate) augmented: bool,
 }
 
 impl Target {
@@ -77,6 +80,7 @@ impl Target {
             arguments: None,
             state: None,
             again: false,
+            augmented: false,
         }
     }
 
@@ -94,6 +98,10 @@ impl Target {
 impl Call {
     pub(crate) fn admitted(&self) -> &Admitted {
         &self.admitted
+    }
+
+    pub(crate) fn lease(&self) -> &Arc<Lease> {
+        &self.lease
     }
 
     pub(crate) fn connection(&self) -> &Arc<Connection> {
@@ -178,15 +186,18 @@ pub(crate) fn aim(admitted: &Admitted, tickets: &Tickets) -> Result<Aim, Refusal
     let mut owner = None;
     let (target, kind) = match view(method, admitted.message().params())? {
         Params::CallTool(call) => {
-            // Tasks of 2025-11-25 are not carried, and a member that nobody judged must not go on.
-            if call.task.is_some() {
-                return Err(Refusal::new(Reason::InvalidParams)
-                    .detail("tasks of 2025-11-25 are not carried"));
-            }
+            let augmented = call.task.is_some();
             let subject = Subject::Tool(call.name.clone().into_owned());
             let asked = (method, Action::ToolsCall);
             let target = Target::new(asked, subject, (call.name, call.name_span));
-            (target.with(call.arguments, call.retry), Kind::Tool)
+            let target = target.with(call.arguments, call.retry);
+            (
+                Target {
+                    augmented,
+                    ..target
+                },
+                Kind::Tool,
+            )
         }
         Params::GetPrompt(prompt) => {
             let subject = Subject::Prompt(prompt.name.clone().into_owned());
@@ -275,7 +286,7 @@ pub(crate) async fn resolve(
                 } = found;
                 return Ok(Call {
                     admitted,
-                    _lease: lease,
+                    lease,
                     connection,
                     definition,
                     target,

@@ -55,6 +55,20 @@ impl ReplyStream {
         }
     }
 
+    /// A question that cannot be said to belong to this call.
+    pub(super) async fn turn_away(&mut self, request: &Message) {
+        let (Some(method), Some(id)) = (request.method(), request.id()) else {
+            return;
+        };
+        let connection = std::sync::Arc::clone(self.call().connection());
+        let refusal = Refusal::new(Reason::QuestionNotOffered);
+        let mut entry = self.entry_of(method);
+        entry.refuse(&refusal);
+        suspended::Question::new(method, id.to_owned(), KEY.to_owned(), connection)
+            .decline()
+            .await;
+    }
+
     /// A modern server asks in its result.
     pub(super) async fn input_required(&mut self, judged: Judged) -> Result<(), Refusal> {
         let asked = input_required(&judged.text).map_err(broken)?;

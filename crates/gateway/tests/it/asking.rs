@@ -501,7 +501,14 @@ async fn tasks_are_known_by_tickets() {
     // Whoever does not declare the extension has no tasks.
     let mut plain = of("key-of-ada");
     plain.declare("{}");
-    assert_eq!(plain.call("tasks/get", &get).await.status, 404);
+    let undeclared = plain.call("tasks/get", &get).await;
+    assert_eq!(
+        (
+            undeclared.status,
+            undeclared.json()["error"]["code"].clone()
+        ),
+        (400, json!(-32021))
+    );
     assert_eq!(plain.tool("t", "{}").await.reason(), "not-bridged");
     gateway.finish().await;
 }
@@ -561,5 +568,56 @@ async fn mirrored_arguments_are_checked_and_made() {
         .result();
     let sent = gateway.server("papers").last("tools/call");
     assert_eq!(sent.header("mcp-param-region"), Some("eu"));
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_server_that_asks_on_its_own_stream_means_its_only_call() {
+    let ask = format!(
+        r#"{{"jsonrpc":"2.0","id":"aside","method":"elicitation/create","params":{FORM}}}"#
+    );
+    let done = Step::Result(r#"{"content":[]}"#.to_owned());
+    let script = Script::legacy()
+        .tool("t")
+        .on("tools/call", "t", [Step::Wait, done]);
+    let gateway = gateway(script).await;
+    let caller = gateway.able(Speaks::Legacy, ALL).await;
+    let mut call = caller.open("1", "tools/call", CALL).await;
+    gateway.server("papers").arrived("tools/call", 1).await;
+    gateway.server("papers").say(&ask).await;
+    let asked = question(&mut call).await;
+    assert_eq!(asked["params"]["message"], "Which year?");
+    tell(
+        &caller,
+        &asked,
+        r#"{"action":"accept","content":{"year":7}}"#,
+    )
+    .await;
+    portcullis_testkit::eventually("the answer", async || {
+        let answers = gateway.server("papers").answers();
+        answers
+            .iter()
+            .any(|answer| answer.contains("\"aside\"") && answer.contains("\"year\":7"))
+            .then_some(())
+    })
+    .await;
+    // With two calls it cannot be said whose question it is.
+    let other = caller.open("2", "tools/call", CALL).await;
+    gateway.server("papers").arrived("tools/call", 2).await;
+    gateway
+        .server("papers")
+        .say(&ask.replace("aside", "beside"))
+        .await;
+    portcullis_testkit::eventually("a refusal", async || {
+        let answers = gateway.server("papers").answers();
+        answers
+            .iter()
+            .any(|answer| answer.contains("\"beside\"") && answer.contains("decline"))
+            .then_some(())
+    })
+    .await;
+    gateway.server("papers").go_on();
+    end(&mut call).await;
+    drop(other);
     gateway.finish().await;
 }

@@ -22,6 +22,7 @@ fn talkative(speaks: Speaks) -> Script {
     ];
     Script::of(speaks)
         .tool("t")
+        .tool("quick")
         .tool("stalls")
         .tool("talks-and-stalls")
         .on("tools/call", "t", steps)
@@ -229,5 +230,51 @@ async fn stopping_the_gateway_cancels_what_does_not_end() {
     let closed = gateway.entry("tools/call").await.closed.unwrap();
     assert_eq!(closed.outcome, "cancelled");
     gateway.server("papers").abandoned(1).await;
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn the_level_of_a_legacy_host_reaches_a_modern_server() {
+    let gateway = gateway(Speaks::Modern).await;
+    let caller = gateway.legacy().await;
+    assert_eq!(
+        kinds(&caller.tool("t", "{}").await.messages()),
+        ["log", "result"]
+    );
+    let sent = gateway.server("papers").last("tools/call");
+    assert_eq!(sent.meta("io.modelcontextprotocol/logLevel"), None);
+    caller
+        .call("logging/setLevel", r#"{"level":"warning"}"#)
+        .await
+        .result();
+    caller.tool("t", "{}").await.result();
+    let sent = gateway.server("papers").last("tools/call");
+    assert_eq!(
+        sent.meta("io.modelcontextprotocol/logLevel").as_deref(),
+        Some("\"warning\"")
+    );
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_client_that_names_streams_first_gets_one() {
+    let gateway = gateway(Speaks::Modern).await;
+    for caller in [gateway.legacy().await, gateway.modern().await] {
+        let call = caller
+            .prepare("1", "prompts/get", r#"{"name":"none"}"#)
+            .header("accept", "text/event-stream, application/json");
+        // An error has a status of its own.
+        assert_ne!(
+            call.send().await.header("content-type"),
+            Some("text/event-stream")
+        );
+        let quick = caller
+            .prepare("1", "tools/call", r#"{"name":"quick"}"#)
+            .header("accept", "text/event-stream, application/json")
+            .send()
+            .await;
+        assert_eq!(quick.header("content-type"), Some("text/event-stream"));
+        assert_eq!(kinds(&quick.messages()), ["result"]);
+    }
     gateway.finish().await;
 }

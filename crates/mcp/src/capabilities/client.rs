@@ -59,6 +59,15 @@ impl ClientCapabilities {
         ClientCapabilities(self.0 & !other.0)
     }
 
+    /// Whether it holds anything that a server can ask for.
+    pub const fn intersects_questions(self) -> bool {
+        const QUESTIONS: ClientCapabilities = ClientCapabilities::ROOTS
+            .union(ClientCapabilities::SAMPLING)
+            .union(ClientCapabilities::ELICITATION_FORM)
+            .union(ClientCapabilities::ELICITATION_URL);
+        !self.intersection(QUESTIONS).is_empty()
+    }
+
     /// Whether it holds nothing.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
