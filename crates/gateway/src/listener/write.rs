@@ -215,7 +215,9 @@ async fn step(mut listening: Listening) -> (Listening, Option<Outgoing>) {
 }
 
 fn message(status: StatusCode, body: String, accepted: Accepted) -> Response<Body> {
-    if !accepted.json {
+    // A status that says what is wrong is told with a document; a stream has none of its own.
+    let rather_stream = accepted.rather_stream && status == StatusCode::OK;
+    if !accepted.json || rather_stream {
         return event_stream(Full::new(event(None, &body)).boxed_unsync());
     }
     let mut response = Response::new(full(body));
