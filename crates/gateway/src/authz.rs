@@ -3,6 +3,10 @@
 //! `Call → Permitted<Call>`. Lists ask the same question as calls, so that what cannot be called
 //! is not seen.
 
+mod memo;
+
+use std::sync::Arc;
+
 use portcullis_policy::{
     Action, Context, Decision, Denial, Policies, Principal as PolicyPrincipal, Query, Target,
 };
@@ -12,11 +16,13 @@ use crate::profile::Routed;
 use crate::protocol::{Admitted, Protocol};
 use crate::refusal::{Reason, Refusal, Subject};
 use crate::registry::Call;
+use memo::Memo;
 
 /// The policies of one configuration.
 #[derive(Debug)]
 pub(crate) struct Authz {
     policies: Policies,
+    memo: Memo,
     /// The control `authorization`. Off, everything is permitted and recorded as such.
     enforce: bool,
 }
@@ -52,7 +58,11 @@ pub(crate) struct Denied {
 
 impl Authz {
     pub(crate) fn new(policies: Policies, enforce: bool) -> Self {
-        Self { policies, enforce }
+        Self {
+            policies,
+            memo: Memo::new(),
+            enforce,
+        }
     }
 
     pub(crate) fn version(&self) -> &str {
@@ -145,7 +155,7 @@ impl Authz {
         action: Action,
         target: Target<'_>,
     ) -> bool {
-        self.decide(routed, protocol, action, target).is_ok()
+        !self.enforce || self.decision(routed, protocol, action, target).is_permit()
     }
 
     fn decide(
@@ -158,6 +168,26 @@ impl Authz {
         if !self.enforce {
             return Ok(Vec::new());
         }
+        let decision = self.decision(routed, protocol, action, target);
+        match &*decision {
+            Decision::Permit { policies } => Ok(policies.clone()),
+            Decision::Deny(denial) => {
+                let reason = match denial {
+                    Denial::NoPermit | Denial::Forbidden { .. } => Reason::PolicyDenied,
+                    Denial::Error { .. } => Reason::PolicyError,
+                };
+                Err(Denied::by(denial.policies().to_vec(), reason))
+            }
+        }
+    }
+
+    fn decision(
+        &self,
+        routed: &Routed,
+        protocol: &Protocol,
+        action: Action,
+        target: Target<'_>,
+    ) -> Arc<Decision> {
         let principal = routed.principal();
         let query = Query {
             principal: PolicyPrincipal {
@@ -175,16 +205,8 @@ impl Authz {
                 transport: routed.facts().transport.as_str(),
             },
         };
-        match self.policies.authorize(&query) {
-            Decision::Permit { policies } => Ok(policies),
-            Decision::Deny(Denial::NoPermit) => Err(Denied::by(Vec::new(), Reason::PolicyDenied)),
-            Decision::Deny(Denial::Forbidden { policies }) => {
-                Err(Denied::by(policies, Reason::PolicyDenied))
-            }
-            Decision::Deny(Denial::Error { policies }) => {
-                Err(Denied::by(policies, Reason::PolicyError))
-            }
-        }
+        self.memo
+            .decision(&query, || self.policies.authorize(&query))
     }
 }
 

@@ -14,13 +14,16 @@ use portcullis_mcp::method::Method;
 use portcullis_mcp::params::{Params, view};
 use portcullis_mcp::result::ListKind;
 use portcullis_policy::Action;
-use portcullis_shield::Verdict;
+use portcullis_shield::{Shield, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::authz::{Authz, Permitted};
+use crate::profile::Profile;
 use crate::protocol::Admitted;
 use crate::refusal::{Reason, Refusal};
-use crate::registry::{Definition, Freshness, Kind, Listing, Standing, policy_target};
+use crate::registry::{
+    Definition, Freshness, Kind, Listing, Rendered, Standing, Text, policy_target,
+};
 use crate::servers::{Lease, Leases};
 use crate::shield::{self, Judged};
 use crate::snapshot::Snapshot;
@@ -58,7 +61,13 @@ pub(crate) async fn list(
         } => Some(decode(kind, &cursor)?),
         _ => None,
     };
-    let visible = visible(kind, admitted, leases, authz).await?;
+    // A host that turns pages reads on in the list whose first page it has. Asking the servers for
+    // all of it on every page would cost the square of its length.
+    let freshness = match cursor {
+        None => Freshness::Now,
+        Some(_) => Freshness::Recent,
+    };
+    let visible = visible(kind, freshness, admitted, leases, authz).await?;
     let start = match &cursor {
         None => 0,
         Some(cursor) => visible
@@ -78,6 +87,7 @@ pub(crate) async fn list(
 /// Every definition the caller may see.
 async fn visible(
     kind: ListKind,
+    freshness: Freshness,
     admitted: &Admitted,
     leases: &Leases<'_>,
     authz: &Authz,
@@ -86,7 +96,7 @@ async fn visible(
     let listings =
         futures_util::future::join_all(profile.members.iter().map(|member| async move {
             let lease = leases.lease(&member.server)?;
-            offered(kind, &lease, leases).await
+            offered(kind, freshness, &lease, leases).await
         }))
         .await;
     let mut visible = Vec::new();
@@ -121,13 +131,14 @@ async fn visible(
 
 async fn offered(
     kind: ListKind,
+    freshness: Freshness,
     lease: &Arc<Lease>,
     leases: &Leases<'_>,
 ) -> Result<Arc<Listing>, Refusal> {
     let connection = lease.connection().await?;
     lease
         .catalogue()
-        .listing(kind, Freshness::Now, &leases.source(lease, &connection))
+        .listing(kind, freshness, &leases.source(lease, &connection))
         .await
 }
 
@@ -155,42 +166,70 @@ fn render(
     let mut verdict = Verdict::Allow;
     let mut findings = Vec::new();
     for definition in page {
-        let named = match definition.kind {
-            Kind::Tool | Kind::Prompt if profile.prefixed => Cow::Owned(rename(
-                definition,
-                &profile.expose(&definition.server, &definition.name),
-            )?),
-            _ => Cow::Borrowed(definition.text.as_str()),
-        };
-        // Approved text is what a reviewer saw; the sanitiser still takes out what a mode that
-        // trusts the first sight, or a reviewer who allowed it, let through. What it blocks is
-        // left out, and leaves the rest of the list alone.
-        let judged = match shield::screen_reply(snapshot.shield(), &named) {
-            Ok(judged) => judged,
-            Err((_, found)) => {
+        let prefixed = profile.prefixed && matches!(definition.kind, Kind::Tool | Kind::Prompt);
+        let shown = definition.shown.under(snapshot.edition(), prefixed, || {
+            show(definition, prefixed.then_some(profile), snapshot.shield())
+        })?;
+        let (_, rendered) = &*shown;
+        verdict = verdict.max(rendered.verdict);
+        let room = MAX_FINDINGS.saturating_sub(findings.len());
+        findings.extend(rendered.findings.iter().take(room).cloned());
+        let text = match &rendered.text {
+            Text::AsGiven => &definition.text,
+            Text::Changed(text) => text,
+            Text::LeftOut => {
                 tracing::warn!(server = %definition.server, name = definition.name, "a definition is blocked by a content rule and left out");
-                verdict = Verdict::Block;
-                findings.extend(found);
                 continue;
             }
         };
-        verdict = verdict.max(judged.verdict);
-        findings.extend(judged.findings);
         if !std::mem::take(&mut first) {
             json.push(',');
         }
-        json.push_str(&judged.text);
+        json.push_str(text);
     }
     json.push(']');
     if let Some(next) = next {
         json.push_str(&format!(",\"nextCursor\":{}", quote(next)));
     }
     json.push('}');
-    findings.truncate(MAX_FINDINGS);
     Ok(Judged {
         text: json,
         verdict,
         findings,
+    })
+}
+
+/// What a list shows of one definition. Approved text is what a reviewer saw; the sanitiser still
+/// takes out what a mode that trusts the first sight, or a reviewer who allowed it, let through. What
+/// it blocks is left out, and leaves the rest of the list alone.
+fn show(
+    definition: &Definition,
+    prefix: Option<&Profile>,
+    shield: &Shield,
+) -> Result<Rendered, Refusal> {
+    let named = match prefix {
+        Some(profile) => Cow::Owned(rename(
+            definition,
+            &profile.expose(&definition.server, &definition.name),
+        )?),
+        None => Cow::Borrowed(definition.text.as_str()),
+    };
+    Ok(match shield::screen_reply(shield, &named) {
+        Ok(judged) if judged.text == definition.text => Rendered {
+            text: Text::AsGiven,
+            verdict: judged.verdict,
+            findings: judged.findings,
+        },
+        Ok(judged) => Rendered {
+            text: Text::Changed(judged.text),
+            verdict: judged.verdict,
+            findings: judged.findings,
+        },
+        Err((_, findings)) => Rendered {
+            text: Text::LeftOut,
+            verdict: Verdict::Block,
+            findings,
+        },
     })
 }
 

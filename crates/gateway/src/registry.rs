@@ -5,31 +5,30 @@
 //! is not approved is neither shown nor callable; what changes after approval is held.
 
 mod catalogue;
+mod definition;
 mod pins;
 mod resolve;
+mod shown;
 mod template;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use portcullis_mcp::capabilities::ClientCapabilities;
-use portcullis_mcp::json::{self, Object, Span, Splice};
-use portcullis_mcp::meta;
-use portcullis_mcp::param_headers::{ParamHeaderFault, ParamHeaders};
 use portcullis_mcp::result::ListKind;
 use portcullis_shield::{Direction, Shield, Verdict};
 use portcullis_store::{DefinitionKey, Observation, RegistryStore, State, StoreError};
 use tokio::sync::Mutex;
 
 use crate::clock;
-use crate::digest::sha256;
-use crate::profile::Profile;
-use pins::Pins;
+use definition::{Read, Stated, read};
+use pins::{OfKind, Pins};
 
 pub(crate) use catalogue::{Catalogue, Freshness, Listing, Source};
+pub(crate) use definition::{Definition, Item};
 pub(crate) use resolve::{Call, Found, Round, aim, locate, policy_target, resolve};
+pub(crate) use shown::{Rendered, Text};
 
 /// How often an unchanged definition's "last seen" date is written.
 const SEEN_INTERVAL: Duration = Duration::from_secs(600);
@@ -82,33 +81,6 @@ pub(crate) enum Standing {
     Rejected,
 }
 
-/// A definition as a server gave it, with its standing.
-#[derive(Debug)]
-pub(crate) struct Definition {
-    pub(crate) server: Arc<str>,
-    pub(crate) kind: Kind,
-    /// Tool or prompt name, URI, or URI template.
-    pub(crate) name: String,
-    /// The JSON object the server sent.
-    pub(crate) text: String,
-    pub(crate) hash: String,
-    pub(crate) standing: Standing,
-    /// The arguments that a call mirrors in headers; empty but for tools.
-    pub(crate) mirrored: Arc<ParamHeaders>,
-    /// Whether only pages of its own server may call it (MCP Apps, visibility).
-    pub(crate) app_only: bool,
-}
-
-impl Definition {
-    /// Whether a client may have it at all. A page of one server must not reach tools of another one,
-    /// and behind a merged endpoint the host cannot tell them apart; a host without pages would show
-    /// such a tool to its model.
-    pub(crate) fn reaches(&self, profile: &Profile, capabilities: ClientCapabilities) -> bool {
-        !self.app_only
-            || (profile.members.len() == 1 && capabilities.contains(ClientCapabilities::UI))
-    }
-}
-
 /// The part of the configuration that decides about definitions.
 pub(crate) struct Rules<'a> {
     /// The control `definition-pins`.
@@ -124,15 +96,6 @@ pub(crate) struct Registry {
     pins: ArcSwap<Pins>,
     /// Serialises what is observed, so that two connections cannot both be first.
     observed: Mutex<HashMap<(Arc<str>, Kind), Instant>>,
-}
-
-/// A definition before it was judged.
-struct Seen {
-    name: String,
-    text: String,
-    hash: String,
-    mirrored: Arc<ParamHeaders>,
-    app_only: bool,
 }
 
 impl Registry {
@@ -159,44 +122,31 @@ impl Registry {
         Ok(true)
     }
 
-    /// Judges one complete list of a server. Unknown definitions are put on record first.
+    /// Judges one complete list of a server. Unknown definitions are put on record first. What was
+    /// read before is not read again, and what stands as it stood is the very same definition.
     pub(crate) async fn judge(
         &self,
         server: &Arc<str>,
         kind: Kind,
-        items: Vec<(String, String)>,
+        items: Vec<Item>,
         rules: &Rules<'_>,
     ) -> Result<Vec<Arc<Definition>>, StoreError> {
-        let seen = distinct(server, kind, items);
+        let read = read(server, kind, items);
         if rules.enforce {
-            self.observe(server, kind, &seen, rules).await?;
+            self.observe(server, kind, &read, rules).await?;
         }
         let pins = self.pins.load();
-        let judged = seen.into_iter().map(|seen| {
-            let standing = if rules.enforce {
-                pins.standing(server, kind, &seen.name, &seen.hash)
-            } else {
-                Standing::Approved
-            };
-            let Seen {
-                name,
-                text,
-                hash,
-                mirrored,
-                app_only,
-            } = seen;
-            Arc::new(Definition {
-                server: Arc::clone(server),
-                kind,
-                name,
-                text,
-                hash,
-                standing,
-                mirrored,
-                app_only,
+        let pins = rules.enforce.then(|| pins.of(server, kind));
+        Ok(read
+            .into_iter()
+            .map(|read| {
+                let standing = match &pins {
+                    Some(pins) => pins.standing(&read.name, &read.hash),
+                    None => Standing::Approved,
+                };
+                read.standing(standing)
             })
-        });
-        Ok(judged.collect())
+            .collect())
     }
 
     /// Judges definitions again after the pins changed, without asking the server.
@@ -208,23 +158,12 @@ impl Registry {
         let pins = self.pins.load();
         let judged = definitions.iter().map(|known| {
             let standing = if enforce {
-                pins.standing(&known.server, known.kind, &known.name, &known.hash)
+                pins.of(&known.server, known.kind)
+                    .standing(&known.name, &known.hash)
             } else {
                 Standing::Approved
             };
-            if standing == known.standing {
-                return Arc::clone(known);
-            }
-            Arc::new(Definition {
-                server: Arc::clone(&known.server),
-                kind: known.kind,
-                name: known.name.clone(),
-                text: known.text.clone(),
-                hash: known.hash.clone(),
-                standing,
-                mirrored: Arc::clone(&known.mirrored),
-                app_only: known.app_only,
-            })
+            Arc::clone(known).with(standing)
         });
         judged.collect()
     }
@@ -233,21 +172,23 @@ impl Registry {
         &self,
         server: &Arc<str>,
         kind: Kind,
-        seen: &[Seen],
+        seen: &[Read],
         rules: &Rules<'_>,
     ) -> Result<(), StoreError> {
         let mut observed = self.observed.lock().await;
         let pins = self.pins.load_full();
-        let unknown: Vec<&Seen> = seen
+        let pins = pins.of(server, kind);
+        let unknown: Vec<&Stated> = seen
             .iter()
-            .filter(|seen| !pins.knows(server, kind, &seen.name, &seen.hash))
+            .map(|seen| &**seen)
+            .filter(|seen| !pins.knows(&seen.name, &seen.hash))
             .collect();
         let slot = (Arc::clone(server), kind);
         let stale = observed
             .get(&slot)
             .is_none_or(|last| last.elapsed() > SEEN_INTERVAL);
-        let due: Vec<&Seen> = if stale {
-            seen.iter().collect()
+        let due: Vec<&Stated> = if stale {
+            seen.iter().map(|seen| &**seen).collect()
         } else {
             unknown
         };
@@ -256,7 +197,7 @@ impl Registry {
         }
         let observations: Vec<Observation> = due
             .into_iter()
-            .map(|seen| observation(server, kind, seen, &pins, rules))
+            .map(|seen| observation(seen, &pins, rules))
             .collect();
         self.store
             .observe(&observations, clock::unix_micros())
@@ -267,7 +208,7 @@ impl Registry {
             .iter()
             .filter(|new| new.state != State::Approved)
         {
-            if !pins.knows(server, kind, &new.key.name, &new.hash) {
+            if !pins.knows(&new.key.name, &new.hash) {
                 tracing::warn!(server = %server, kind = kind.as_str(), name = new.key.name, state = new.state.as_str(), "a definition is held for review");
             }
         }
@@ -276,16 +217,10 @@ impl Registry {
 }
 
 /// The state in which a definition goes on record for the first time.
-fn observation(
-    server: &str,
-    kind: Kind,
-    seen: &Seen,
-    pins: &Pins,
-    rules: &Rules<'_>,
-) -> Observation {
+fn observation(seen: &Stated, pins: &OfKind<'_>, rules: &Rules<'_>) -> Observation {
     let screening = rules.shield.screen(Direction::Definition, &seen.text);
     let suspicious = matches!(screening.verdict, Verdict::Hold | Verdict::Block);
-    let state = if suspicious || pins.has_versions(server, kind, &seen.name) {
+    let state = if suspicious || pins.has_versions(&seen.name) {
         State::Quarantined
     } else if rules.trust_on_first_use {
         State::Approved
@@ -294,8 +229,8 @@ fn observation(
     };
     Observation {
         key: DefinitionKey {
-            server: server.to_owned(),
-            kind: kind.as_str().to_owned(),
+            server: seen.server.to_string(),
+            kind: seen.kind.as_str().to_owned(),
             name: seen.name.clone(),
         },
         hash: seen.hash.clone(),
@@ -303,120 +238,6 @@ fn observation(
         state,
         findings: serde_json::to_value(&screening.findings).unwrap_or_default(),
     }
-}
-
-/// Names of one list are unique. The second of two equal names is dropped: the first is what a
-/// reviewer saw, and a call could not say which of them it means.
-fn distinct(server: &str, kind: Kind, items: Vec<(String, String)>) -> Vec<Seen> {
-    let mut names = HashSet::new();
-    let mut seen = Vec::with_capacity(items.len());
-    for (name, text) in items {
-        if !names.insert(name.clone()) {
-            tracing::warn!(
-                server,
-                kind = kind.as_str(),
-                name,
-                "the server lists this name twice; the second is dropped"
-            );
-            continue;
-        }
-        let mirrored = match mirrored(kind, &text) {
-            Ok(mirrored) => mirrored,
-            // A client must leave such a tool out (2026-07-28, custom headers).
-            Err(error) => {
-                tracing::warn!(server, name, %error, "the tool is dropped");
-                continue;
-            }
-        };
-        match json::canonical(&pinned_text(kind, &text)) {
-            Ok(canonical) => seen.push(Seen {
-                name,
-                hash: sha256(canonical.as_bytes()),
-                app_only: is_app_only(kind, &text),
-                text,
-                mirrored,
-            }),
-            Err(error) => {
-                tracing::warn!(server, kind = kind.as_str(), name, %error, "a definition has no canonical form; it is dropped")
-            }
-        }
-    }
-    seen
-}
-
-/// The arguments that calls of this definition mirror in headers.
-fn mirrored(kind: Kind, text: &str) -> Result<Arc<ParamHeaders>, ParamHeaderFault> {
-    match kind {
-        Kind::Tool => ParamHeaders::of_tool(text).map(Arc::new),
-        _ => Ok(Arc::default()),
-    }
-}
-
-/// Whether a tool is for pages alone: `_meta.ui.visibility` names nobody else (MCP Apps). What cannot
-/// be read that way is no tool for a model either.
-fn is_app_only(kind: Kind, text: &str) -> bool {
-    if kind != Kind::Tool {
-        return false;
-    }
-    let Some(ui) = meta::member(text, "ui") else {
-        return false;
-    };
-    let visibility = Object::parse(ui)
-        .ok()
-        .and_then(|ui| ui.get("visibility").map(|member| member.value));
-    visibility.is_some_and(|raw| {
-        json::elements(raw).map_or(true, |who| {
-            !who.iter()
-                .any(|one| json::as_string(one.value).as_deref() == Some("model"))
-        })
-    })
-}
-
-/// The part of a definition that its pin covers: all of it, but for two members of a resource that
-/// change with its content and say nothing to a model (`size`, `annotations.lastModified`). Only a
-/// number and a date say nothing; anything else in their place is pinned.
-fn pinned_text(kind: Kind, text: &str) -> std::borrow::Cow<'_, str> {
-    if kind != Kind::Resource {
-        return text.into();
-    }
-    let pinned = || -> Result<String, json::JsonError> {
-        let object = Object::parse(text)?;
-        let mut splice = Splice::new(text);
-        if object.get("size").is_some_and(|size| is_size(size.value)) {
-            splice.remove_member(
-                Span {
-                    start: 0,
-                    end: text.len(),
-                },
-                "size",
-            )?;
-        }
-        if let Some(annotations) = object.get("annotations")
-            && Object::parse(annotations.value).is_ok_and(|inner| {
-                inner
-                    .get("lastModified")
-                    .is_some_and(|date| is_date(date.value))
-            })
-        {
-            splice.remove_member(annotations.value_span, "lastModified")?;
-        }
-        Ok(splice.finish().into_owned())
-    };
-    // What cannot be reduced is pinned whole: stricter, never looser.
-    pinned().map_or(text.into(), Into::into)
-}
-
-fn is_size(raw: &str) -> bool {
-    raw.len() <= 20 && raw.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// A date and time by RFC 3339, told by its characters.
-fn is_date(raw: &str) -> bool {
-    raw.len() <= 40
-        && json::as_string(raw).is_some_and(|date| {
-            date.bytes()
-                .all(|byte| byte.is_ascii_digit() || b"-:.+TZ ".contains(&byte))
-        })
 }
 
 #[cfg(test)]

@@ -17,8 +17,21 @@ use crate::authz::Authz;
 use crate::load::Loaded;
 use crate::profile::Profiles;
 
+/// Stands for one snapshot where something made under it is kept: equal to itself and its copies.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Edition(Arc<()>);
+
+impl PartialEq for Edition {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Edition {}
+
 /// One configuration, ready to serve.
 pub(crate) struct Snapshot {
+    edition: Edition,
     config: config::Config,
     authenticator: Authenticator,
     profiles: Profiles,
@@ -39,6 +52,7 @@ impl Snapshot {
         } = loaded;
         let controls = &config.controls;
         Self {
+            edition: Edition::default(),
             authenticator: Authenticator::new(&config.authn, controls.authentication),
             profiles: Profiles::new(&config),
             authz: Authz::new(policies, controls.authorization),
@@ -47,6 +61,11 @@ impl Snapshot {
             documents,
             base,
         }
+    }
+
+    /// A name for this snapshot that no other one has or will have.
+    pub(crate) fn edition(&self) -> &Edition {
+        &self.edition
     }
 
     pub(crate) fn config(&self) -> &config::Config {

@@ -10,6 +10,7 @@ mod entities;
 mod load;
 mod policies;
 mod query;
+mod slices;
 
 pub use decision::{Decision, Denial};
 pub use load::{Problem, Source};

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::entities::Vocabulary;
 use crate::policies::Policies;
+use crate::slices::Slices;
 
 /// The longest name a policy may have, in characters. Names go into every
 /// audit entry.
@@ -73,7 +74,7 @@ pub(crate) fn load(sources: &[Source]) -> Result<Policies, Vec<Problem>> {
     }
 
     let (set, origins) = assemble(&parsed, &mut problems);
-    let validator = Validator::new(schema.clone());
+    let validator = Validator::new(schema);
     let result = validator.validate(&set, ValidationMode::Strict);
     for error in result.validation_errors() {
         problems.extend(origins.get(error.policy_id()).map(|p| p.problem(error)));
@@ -87,9 +88,11 @@ pub(crate) fn load(sources: &[Source]) -> Result<Policies, Vec<Problem>> {
     // The validator's verdict counts even if one of its errors could not be
     // placed in a file.
     if problems.is_empty() && result.validation_passed() {
+        let slices = Slices::of(&set, |action| vocabulary.action(action))
+            .map_err(|error| vec![of_schema(&*error)])?;
         return Ok(Policies {
-            set,
-            schema,
+            number: set.num_of_policies(),
+            slices,
             vocabulary,
             authorizer: Authorizer::new(),
             version: version(sources),

@@ -1,11 +1,12 @@
 //! The loaded policies and the one question they answer.
 
-use cedar_policy::{Authorizer, Decision as CedarDecision, PolicyId, PolicySet, Schema};
+use cedar_policy::{Authorizer, Decision as CedarDecision, PolicyId};
 
 use crate::decision::{Decision, Denial};
-use crate::entities::Vocabulary;
+use crate::entities::{Question, Vocabulary};
 use crate::load::{self, Problem, Source};
 use crate::query::Query;
+use crate::slices::Slices;
 
 /// A validated, immutable set of policies.
 ///
@@ -13,8 +14,8 @@ use crate::query::Query;
 /// 1) where it has none.
 #[derive(Debug)]
 pub struct Policies {
-    pub(crate) set: PolicySet,
-    pub(crate) schema: Schema,
+    pub(crate) number: usize,
+    pub(crate) slices: Slices,
     pub(crate) vocabulary: Vocabulary,
     pub(crate) authorizer: Authorizer,
     pub(crate) version: String,
@@ -49,7 +50,7 @@ impl Policies {
     /// The number of policies.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.set.num_of_policies()
+        self.number
     }
 
     /// Whether there is no policy, so that everything is denied.
@@ -60,32 +61,52 @@ impl Policies {
 
     /// Answers one query. What is not permitted is denied.
     pub fn authorize(&self, query: &Query<'_>) -> Decision {
-        let Ok((request, entities)) = self.vocabulary.request(query, &self.schema) else {
+        let Ok(question) = self.vocabulary.question(query) else {
             let policies = Vec::new();
             return Decision::Deny(Denial::Error { policies });
         };
-        let response = self
-            .authorizer
-            .is_authorized(&request, &self.set, &entities);
-        let diagnostics = response.diagnostics();
-
-        let failed = names(diagnostics.errors().map(|error| match error {
-            cedar_policy::AuthorizationError::PolicyEvaluationError(error) => error.policy_id(),
-        }));
+        let Question {
+            request,
+            entities,
+            principals,
+            resources,
+        } = &question;
+        let (mut permits, mut forbids, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+        for set in self.slices.fitting(query.action, principals, resources) {
+            let response = self.authorizer.is_authorized(request, set, entities);
+            let diagnostics = response.diagnostics();
+            failed.extend(diagnostics.errors().map(|error| match error {
+                cedar_policy::AuthorizationError::PolicyEvaluationError(error) => {
+                    name(error.policy_id())
+                }
+            }));
+            // Cedar names the policies that permit where none forbids, else those that forbid.
+            match response.decision() {
+                CedarDecision::Allow => permits.extend(diagnostics.reason().map(name)),
+                CedarDecision::Deny => forbids.extend(diagnostics.reason().map(name)),
+            }
+        }
         if !failed.is_empty() {
-            return Decision::Deny(Denial::Error { policies: failed });
+            let policies = sorted(failed);
+            return Decision::Deny(Denial::Error { policies });
         }
-        let policies = names(diagnostics.reason());
-        match response.decision() {
-            CedarDecision::Allow => Decision::Permit { policies },
-            CedarDecision::Deny if policies.is_empty() => Decision::Deny(Denial::NoPermit),
-            CedarDecision::Deny => Decision::Deny(Denial::Forbidden { policies }),
+        if !forbids.is_empty() {
+            let policies = sorted(forbids);
+            return Decision::Deny(Denial::Forbidden { policies });
         }
+        if permits.is_empty() {
+            return Decision::Deny(Denial::NoPermit);
+        }
+        let policies = sorted(permits);
+        Decision::Permit { policies }
     }
 }
 
-fn names<'a>(ids: impl Iterator<Item = &'a PolicyId>) -> Vec<String> {
-    let mut names: Vec<String> = ids.map(|id| AsRef::<str>::as_ref(id).to_owned()).collect();
+fn name(id: &PolicyId) -> String {
+    AsRef::<str>::as_ref(id).to_owned()
+}
+
+fn sorted(mut names: Vec<String>) -> Vec<String> {
     names.sort_unstable();
     names
 }

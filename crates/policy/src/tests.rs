@@ -1,4 +1,5 @@
 mod authorize;
+mod equivalence;
 mod load;
 mod matrix;
 

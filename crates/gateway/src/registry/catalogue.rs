@@ -11,7 +11,7 @@ use portcullis_mcp::result::{self, ListKind};
 use portcullis_upstream::{Connection, Request};
 use tokio::sync::Mutex;
 
-use super::{Definition, Kind, Registry, Rules};
+use super::{Definition, Item, Kind, Registry, Rules};
 use crate::refusal::{Reason, Refusal};
 use crate::upstream::refused;
 
@@ -23,52 +23,66 @@ const MAX_PAGES: usize = 1_000;
 /// One judged list of one connection.
 #[derive(Debug)]
 pub(crate) struct Listing {
+    contents: Arc<Contents>,
+    stamp: Stamp,
+    fetched: Instant,
+}
+
+#[derive(Debug)]
+struct Contents {
     definitions: Vec<Arc<Definition>>,
     index: HashMap<String, usize>,
-    connection: Weak<Connection>,
-    change: u64,
-    generation: i64,
-    enforced: bool,
-    fetched: Instant,
 }
 
 impl Listing {
     /// In the server's order.
     pub(crate) fn definitions(&self) -> &[Arc<Definition>] {
-        &self.definitions
+        &self.contents.definitions
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<&Arc<Definition>> {
-        self.index
-            .get(name)
-            .and_then(|at| self.definitions.get(*at))
+        let at = self.contents.index.get(name)?;
+        self.contents.definitions.get(*at)
     }
 
-    fn new(definitions: Vec<Arc<Definition>>, stamp: Stamp, fetched: Instant) -> Self {
-        let index = definitions
-            .iter()
-            .enumerate()
-            .map(|(at, definition)| (definition.name.clone(), at))
-            .collect();
-        let Stamp {
-            connection,
-            change,
-            generation,
-            enforced,
-        } = stamp;
+    /// Takes over the contents of the list before where nothing changed.
+    fn new(
+        definitions: Vec<Arc<Definition>>,
+        before: Option<&Self>,
+        stamp: Stamp,
+        fetched: Instant,
+    ) -> Self {
+        let same = before.filter(|before| before.holds(&definitions));
+        let contents = match same {
+            Some(before) => Arc::clone(&before.contents),
+            None => Arc::new(Contents {
+                index: definitions
+                    .iter()
+                    .enumerate()
+                    .map(|(at, definition)| (definition.name.clone(), at))
+                    .collect(),
+                definitions,
+            }),
+        };
         Self {
-            definitions,
-            index,
-            connection,
-            change,
-            generation,
-            enforced,
+            contents,
+            stamp,
             fetched,
         }
     }
+
+    fn holds(&self, definitions: &[Arc<Definition>]) -> bool {
+        let own = self.definitions();
+        own.len() == definitions.len()
+            && own
+                .iter()
+                .zip(definitions)
+                .all(|(own, other)| own.is_same(other))
+    }
 }
 
-#[derive(Clone)]
+/// What a list depends on.
+#[derive(Debug, Clone)]
 struct Stamp {
     connection: Weak<Connection>,
     change: u64,
@@ -126,10 +140,13 @@ impl Catalogue {
         }
         let stamp = source.stamp(Some(kind));
         let fetched = Instant::now();
-        let items = source.fetch(kind).await?;
+        // Another connection's will do as well: an entry is told by its text.
+        let before = slot.listing.load_full();
+        let items = source.fetch(kind, before.as_deref()).await?;
         let definitions = source.judge(Kind::of(kind), items).await?;
         let listing = Arc::new(Listing::new(
             definitions,
+            before.as_deref(),
             Stamp {
                 generation: source.registry.generation(),
                 ..stamp
@@ -148,8 +165,8 @@ impl Catalogue {
     /// Whether the list was read on another connection, or before a change was announced on this one.
     pub(crate) fn is_outdated(&self, kind: ListKind, connection: &Arc<Connection>) -> bool {
         self.peek(kind).is_some_and(|listing| {
-            !listing.connection.ptr_eq(&Arc::downgrade(connection))
-                || listing.change != announced(connection, kind)
+            !listing.stamp.connection.ptr_eq(&Arc::downgrade(connection))
+                || listing.stamp.change != announced(connection, kind)
         })
     }
 
@@ -157,13 +174,14 @@ impl Catalogue {
     pub(crate) fn judge_again(&self, kind: ListKind, source: &Source<'_>) -> Option<Arc<Listing>> {
         let listing = self.peek(kind)?;
         let stamp = Stamp {
-            connection: Weak::clone(&listing.connection),
-            change: listing.change,
+            connection: Weak::clone(&listing.stamp.connection),
+            change: listing.stamp.change,
             ..source.stamp(Some(kind))
         };
         let enforce = source.rules.enforce;
-        let definitions = source.registry.judge_again(&listing.definitions, enforce);
-        Some(Arc::new(Listing::new(definitions, stamp, listing.fetched)))
+        let judged = source.registry.judge_again(listing.definitions(), enforce);
+        let listing = Listing::new(judged, Some(&listing), stamp, listing.fetched);
+        Some(Arc::new(listing))
     }
 
     /// The server's instructions, if there are any and they are approved.
@@ -178,22 +196,22 @@ impl Catalogue {
             Some(listing) => listing,
             None => {
                 let _turn = self.instructions.fetching.lock().await;
-                let item = (
-                    "instructions".to_owned(),
-                    format!("{{\"instructions\":{}}}", quote(text)),
-                );
+                let item = Item::New {
+                    name: "instructions".to_owned(),
+                    text: format!("{{\"instructions\":{}}}", quote(text)),
+                };
                 let definitions = source.judge(Kind::Instructions, vec![item]).await?;
                 let stamp = Stamp {
                     generation: source.registry.generation(),
                     ..source.stamp(None)
                 };
-                let listing = Arc::new(Listing::new(definitions, stamp, Instant::now()));
+                let listing = Arc::new(Listing::new(definitions, None, stamp, Instant::now()));
                 self.instructions.listing.store(Some(Arc::clone(&listing)));
                 listing
             }
         };
         Ok(listing
-            .definitions
+            .definitions()
             .first()
             .filter(|definition| definition.standing == super::Standing::Approved)
             .cloned())
@@ -223,28 +241,26 @@ impl Source<'_> {
     fn current(&self, slot: &Slot, kind: Option<ListKind>) -> Option<Arc<Listing>> {
         let listing = slot.listing.load_full()?;
         let stamp = self.stamp(kind);
-        if !listing.connection.ptr_eq(&stamp.connection)
-            || listing.change != stamp.change
+        if !listing.stamp.connection.ptr_eq(&stamp.connection)
+            || listing.stamp.change != stamp.change
             || listing.fetched.elapsed() > FRESH
         {
             return None;
         }
-        if listing.generation == stamp.generation && listing.enforced == stamp.enforced {
+        if listing.stamp.generation == stamp.generation && listing.stamp.enforced == stamp.enforced
+        {
             return Some(listing);
         }
         let definitions = self
             .registry
-            .judge_again(&listing.definitions, self.rules.enforce);
-        let judged = Arc::new(Listing::new(definitions, stamp, listing.fetched));
+            .judge_again(listing.definitions(), self.rules.enforce);
+        let judged = Listing::new(definitions, Some(&listing), stamp, listing.fetched);
+        let judged = Arc::new(judged);
         slot.listing.store(Some(Arc::clone(&judged)));
         Some(judged)
     }
 
-    async fn judge(
-        &self,
-        kind: Kind,
-        items: Vec<(String, String)>,
-    ) -> Result<Vec<Arc<Definition>>, Refusal> {
+    async fn judge(&self, kind: Kind, items: Vec<Item>) -> Result<Vec<Arc<Definition>>, Refusal> {
         self.registry
             .judge(self.server, kind, items, &self.rules)
             .await
@@ -252,7 +268,8 @@ impl Source<'_> {
     }
 
     /// Every page of a list. A server that does not offer the feature has an empty one.
-    async fn fetch(&self, kind: ListKind) -> Result<Vec<(String, String)>, Refusal> {
+    /// What stands word for word in the list before is taken from there.
+    async fn fetch(&self, kind: ListKind, before: Option<&Listing>) -> Result<Vec<Item>, Refusal> {
         let mut items = Vec::new();
         if !offers(self.connection.capabilities(), kind) {
             return Ok(items);
@@ -269,11 +286,18 @@ impl Source<'_> {
             };
             let page = result::page(kind, text)
                 .map_err(|cause| Refusal::new(Reason::UpstreamProtocol).because(cause))?;
-            items.extend(
-                page.items
-                    .iter()
-                    .map(|item| (item.identity.clone().into_owned(), item.text.to_owned())),
-            );
+            items.extend(page.items.into_iter().map(|item| {
+                let known = before
+                    .and_then(|before| before.find(&item.identity))
+                    .filter(|known| known.text == item.text && known.server == *self.server);
+                match known {
+                    Some(known) => Item::Known(Arc::clone(known)),
+                    None => Item::New {
+                        name: item.identity.into_owned(),
+                        text: item.text.to_owned(),
+                    },
+                }
+            }));
             if items.len() > self.max_items {
                 return Err(Refusal::new(Reason::UpstreamTooLarge)
                     .detail(format!("more than {} items in a list", self.max_items)));

@@ -10,17 +10,28 @@ use super::{Kind, Standing};
 #[derive(Debug, Default)]
 pub(super) struct Pins {
     generation: i64,
-    versions: HashMap<DefinitionKey, Vec<(String, State)>>,
+    /// By server, kind and name: a list asks for thousands of names of one server and kind.
+    versions: HashMap<String, HashMap<String, Names>>,
 }
+
+type Names = HashMap<String, Vec<(String, State)>>;
+
+/// What is known of one server's definitions of one kind.
+pub(super) struct OfKind<'a>(Option<&'a Names>);
 
 impl Pins {
     pub(super) async fn load(store: &dyn RegistryStore) -> Result<Self, StoreError> {
         // The generation is read first: a change in between is seen again, never missed.
         let generation = store.generation().await?;
-        let mut versions: HashMap<DefinitionKey, Vec<(String, State)>> = HashMap::new();
+        let mut versions: HashMap<String, HashMap<String, Names>> = HashMap::new();
         for record in store.load().await? {
+            let DefinitionKey { server, kind, name } = record.key;
             versions
-                .entry(record.key)
+                .entry(server)
+                .or_default()
+                .entry(kind)
+                .or_default()
+                .entry(name)
                 .or_default()
                 .push((record.hash, record.state));
         }
@@ -34,19 +45,24 @@ impl Pins {
         self.generation
     }
 
-    pub(super) fn knows(&self, server: &str, kind: Kind, name: &str, hash: &str) -> bool {
-        self.of(server, kind, name)
-            .iter()
-            .any(|(known, _)| known == hash)
+    pub(super) fn of(&self, server: &str, kind: Kind) -> OfKind<'_> {
+        let kinds = self.versions.get(server);
+        OfKind(kinds.and_then(|kinds| kinds.get(kind.as_str())))
+    }
+}
+
+impl OfKind<'_> {
+    pub(super) fn knows(&self, name: &str, hash: &str) -> bool {
+        self.versions(name).iter().any(|(known, _)| known == hash)
     }
 
-    pub(super) fn has_versions(&self, server: &str, kind: Kind, name: &str) -> bool {
-        !self.of(server, kind, name).is_empty()
+    pub(super) fn has_versions(&self, name: &str) -> bool {
+        !self.versions(name).is_empty()
     }
 
     /// The standing of one version. What is not on record is not approved.
-    pub(super) fn standing(&self, server: &str, kind: Kind, name: &str, hash: &str) -> Standing {
-        let versions = self.of(server, kind, name);
+    pub(super) fn standing(&self, name: &str, hash: &str) -> Standing {
+        let versions = self.versions(name);
         let approved_other = versions
             .iter()
             .any(|(known, state)| known != hash && *state == State::Approved);
@@ -64,12 +80,9 @@ impl Pins {
         }
     }
 
-    fn of(&self, server: &str, kind: Kind, name: &str) -> &[(String, State)] {
-        let key = DefinitionKey {
-            server: server.to_owned(),
-            kind: kind.as_str().to_owned(),
-            name: name.to_owned(),
-        };
-        self.versions.get(&key).map_or(&[], Vec::as_slice)
+    fn versions(&self, name: &str) -> &[(String, State)] {
+        self.0
+            .and_then(|names| names.get(name))
+            .map_or(&[], Vec::as_slice)
     }
 }

@@ -1,9 +1,18 @@
 use portcullis_shield::Settings;
 use portcullis_store::Sqlite;
 
+use super::definition::pinned_text;
 use super::*;
+use crate::snapshot::Edition;
 
 const ADD: &str = r#"{"name":"add","description":"Adds"}"#;
+
+fn new(name: &str, text: &str) -> Item {
+    Item::New {
+        name: name.to_owned(),
+        text: text.to_owned(),
+    }
+}
 
 struct Bench {
     store: Arc<Sqlite>,
@@ -33,10 +42,7 @@ impl Bench {
             trust_on_first_use: trust,
             shield: &self.shield,
         };
-        let items = items
-            .iter()
-            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
-            .collect();
+        let items = items.iter().map(|(name, text)| new(name, text)).collect();
         let judged = self
             .registry
             .judge(&Arc::from("papers"), kind, items, &rules)
@@ -167,7 +173,7 @@ async fn without_the_control_nothing_is_held_and_nothing_recorded() {
         trust_on_first_use: false,
         shield: &bench.shield,
     };
-    let items = vec![("add".to_owned(), ADD.to_owned())];
+    let items = vec![new("add", ADD)];
     let judged = bench
         .registry
         .judge(&Arc::from("papers"), Kind::Tool, items, &rules)
@@ -181,6 +187,76 @@ async fn without_the_control_nothing_is_held_and_nothing_recorded() {
         &bench.registry.judge_again(&again, true)[0],
         &again[0]
     ));
+}
+
+#[tokio::test]
+async fn what_was_read_before_is_judged_by_the_pins_of_now() {
+    let bench = Bench::new().await;
+    let rules = Rules {
+        enforce: true,
+        trust_on_first_use: true,
+        shield: &bench.shield,
+    };
+    let papers = Arc::from("papers");
+    let judge = async |items| {
+        let judged = bench.registry.judge(&papers, Kind::Tool, items, &rules);
+        judged.await.unwrap()
+    };
+    let first = judge(vec![new("add", ADD)]).await;
+    assert_eq!(first[0].standing, Standing::Approved);
+    // Nothing changed: the very same definition.
+    let again = judge(vec![Item::Known(Arc::clone(&first[0]))]).await;
+    assert!(Arc::ptr_eq(&again[0], &first[0]));
+    // What is known is dropped too where its name is taken.
+    let both = vec![
+        new("add", r#"{"name":"add"}"#),
+        Item::Known(Arc::clone(&first[0])),
+    ];
+    let both = judge(both).await;
+    assert_eq!(both.len(), 1);
+    assert_eq!(both[0].standing, Standing::Changed);
+    bench.decide(ADD, State::Rejected).await;
+    let rejected = judge(vec![Item::Known(Arc::clone(&again[0]))]).await;
+    assert_eq!(rejected[0].standing, Standing::Rejected);
+    assert_eq!(rejected[0].hash, first[0].hash);
+    assert!(!rejected[0].is_same(&first[0]));
+}
+
+#[tokio::test]
+async fn what_a_list_made_is_kept_for_one_configuration() {
+    let bench = Bench::new().await;
+    let rules = Rules {
+        enforce: false,
+        trust_on_first_use: false,
+        shield: &bench.shield,
+    };
+    let papers = Arc::from("papers");
+    let judged = bench
+        .registry
+        .judge(&papers, Kind::Tool, vec![new("add", ADD)], &rules)
+        .await
+        .unwrap();
+    let made = std::cell::Cell::new(0);
+    let show = |edition: &Edition, prefixed| {
+        let rendered = judged[0].shown.under(edition, prefixed, || {
+            made.set(made.get() + 1);
+            Ok(Rendered {
+                text: Text::Changed(format!("{prefixed} {}", made.get())),
+                verdict: Verdict::Allow,
+                findings: Vec::new(),
+            })
+        });
+        match &rendered.unwrap().1.text {
+            Text::Changed(text) => text.clone(),
+            _ => String::new(),
+        }
+    };
+    let (one, two) = (Edition::default(), Edition::default());
+    assert_eq!(show(&one, false), "false 1");
+    assert_eq!(show(&one, true), "true 2");
+    assert_eq!(show(&one.clone(), false), "false 1");
+    assert_eq!(show(&two, false), "false 3");
+    assert_eq!(show(&two, true), "true 4");
 }
 
 #[tokio::test]

@@ -1,4 +1,3 @@
-use cedar_policy::Entities;
 use proptest::prelude::*;
 
 use super::*;
@@ -61,37 +60,6 @@ fn an_action_on_what_it_does_not_apply_to_is_an_error() {
                 false => error(&[]),
             };
             assert_eq!(policies.authorize(&query), expected, "{query:?}");
-        }
-    }
-}
-
-/// The entities are not validated on every call, so their shape is here, for
-/// everything that a query can hold.
-#[test]
-fn entities_conform_to_the_schema() {
-    let policies = policies("");
-    let (groups, roles) = (["a".to_owned(), "a".to_owned()], ["b".to_owned()]);
-    for &kind in PrincipalKind::ALL {
-        for &action in Action::ALL {
-            for resource in targets(action) {
-                let principal = Principal {
-                    kind,
-                    groups: &groups,
-                    roles: &roles,
-                    ..query().principal
-                };
-                let query = Query {
-                    principal,
-                    action,
-                    resource,
-                    ..query()
-                };
-                let (_, entities) = policies
-                    .vocabulary
-                    .request(&query, &policies.schema)
-                    .unwrap();
-                Entities::from_entities(entities.iter().cloned(), Some(&policies.schema)).unwrap();
-            }
         }
     }
 }

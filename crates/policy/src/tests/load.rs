@@ -177,9 +177,10 @@ fn the_shipped_policies_and_the_schema_are_valid() {
 
 #[test]
 fn the_schema_and_the_actions_agree() {
-    let policies = policies("");
-    let mut known: Vec<String> = policies
-        .schema
+    let (schema, _) = cedar_policy::Schema::from_cedarschema_str(crate::schema()).unwrap();
+    // A group would make being in an action more than being it; the slices rely on that.
+    assert_eq!(schema.action_groups().count(), 0);
+    let mut known: Vec<String> = schema
         .actions()
         .map(|a| a.id().unescaped().to_owned())
         .collect();
