@@ -77,7 +77,11 @@ async fn many_items_come_in_pages_each_of_them_once() {
         .map(|(at, name)| format!("{}__{name}", if at < 300 { "one" } else { "two" }))
         .collect();
     for caller in [gateway.legacy().await, gateway.modern().await] {
+        let asked = || gateway.server("one").calls("tools/list").len();
+        let before = asked();
         assert_eq!(caller.list("tools/list").await, expected);
+        // The first of our pages reads all 43 of the server's, the others read on in what it got.
+        assert_eq!(asked() - before, 43);
         let page = caller.call("tools/list", "{}").await.result();
         assert_eq!(page["tools"].as_array().unwrap().len(), 250);
         // A cursor of one list is none of another.
