@@ -9,6 +9,7 @@
 //! right.
 
 mod batch;
+mod in_session;
 mod own_answers;
 mod told;
 
@@ -23,7 +24,7 @@ use portcullis_mcp::version::Era;
 use portcullis_shield::Verdict;
 
 use crate::arrival::{Arrival, Facts, Selector, Transport};
-use crate::audit::{Entry, Outcome};
+use crate::audit::Entry;
 use crate::authz::{Denied, Permitted};
 use crate::clients::SessionKey;
 use crate::digest::sha256;
@@ -40,6 +41,8 @@ use crate::session::Agreed;
 use crate::snapshot::Snapshot;
 use crate::tickets::Tickets;
 use crate::{shield, upstream, vault};
+
+pub(crate) use in_session::{end_session, listen};
 
 /// What a listener has to write.
 pub(crate) enum Answer {
@@ -125,64 +128,6 @@ pub(crate) async fn serve(
     }
 }
 
-/// Opens the stream of the legacy session that an arrival names.
-pub(crate) async fn listen(gateway: &Arc<Gateway>, arrival: Arrival) -> Answer {
-    let snapshot = gateway.snapshot();
-    let mut entry = open_entry(gateway, &snapshot, &arrival.facts);
-    entry.describe(|opened| opened.method = "session/listen".to_owned());
-    let asked = Asked {
-        id: None,
-        era: Era::Legacy,
-        notification: false,
-    };
-    let opened = async {
-        let caller = snapshot.authenticator().authenticate(arrival)?;
-        entry.principal(caller.principal());
-        let routed = snapshot.profiles().route(caller)?;
-        entry.describe(|opened| opened.profile = Some(routed.profile().name.clone()));
-        let protocol = door(gateway, &snapshot).stream(&routed)?;
-        entry.protocol(protocol.version.as_str(), protocol.era(), None);
-        let reached = snapshot.authz().reach(&routed, &protocol);
-        decided(reached, &snapshot, &mut entry)?;
-        let again = resume(gateway, &routed);
-        if again.is_some() {
-            entry.describe(|opened| "session/resume".clone_into(&mut opened.method));
-        }
-        entry.intend((), false).await?;
-        if let Some(stream) = again {
-            return Ok(Opened::Again(stream));
-        }
-        let context = listening::Context::new(gateway, &snapshot, &routed, &protocol);
-        let listening = listening::in_session(gateway, context).await?;
-        Ok(Opened::Anew(listening))
-    };
-    match opened.await {
-        Ok(Opened::Anew(listening)) => Answer::Listening(Box::new(listening.recorded_in(entry))),
-        Ok(Opened::Again(stream)) => {
-            entry.finish(Outcome::Ok, "");
-            Answer::Resumed(Box::new(stream))
-        }
-        Err(refusal) => refuse(&refusal, &asked, &mut entry),
-    }
-}
-
-/// What a GET of a session opens.
-enum Opened {
-    /// The stream of what servers say unasked.
-    Anew(Listening),
-    /// The rest of the stream of a call.
-    Again(Resumed),
-}
-
-/// The stream that a host was reading when it lost its connection, if it names one that is known.
-fn resume(gateway: &Gateway, routed: &Routed) -> Option<Resumed> {
-    let event = routed.facts().headers.last_event.as_deref()?;
-    let client = gateway
-        .clients()
-        .find(&SessionKey::of(routed)?, routed.principal())?;
-    client.replays().after(event)
-}
-
 /// The answer of a call, which a legacy host over HTTP can end by its id. Over stdio the listener ends
 /// the whole task, and in the modern era the end of the stream is the end of the call.
 fn reply_stream(
@@ -208,51 +153,6 @@ fn reply_stream(
         stream.endable(running);
     }
     stream
-}
-
-/// Ends the legacy session that an arrival names.
-pub(crate) async fn end_session(gateway: &Gateway, arrival: Arrival) -> Answer {
-    let snapshot = gateway.snapshot();
-    let mut entry = open_entry(gateway, &snapshot, &arrival.facts);
-    entry.describe(|opened| opened.method = "session/end".to_owned());
-    let asked = Asked {
-        id: None,
-        era: Era::Legacy,
-        notification: false,
-    };
-    let ended = async {
-        let caller = snapshot.authenticator().authenticate(arrival)?;
-        entry.principal(caller.principal());
-        let routed = snapshot.profiles().route(caller)?;
-        entry.describe(|opened| opened.profile = Some(routed.profile().name.clone()));
-        let id = routed
-            .facts()
-            .headers
-            .session
-            .as_deref()
-            .ok_or_else(|| Refusal::new(Reason::SessionMissing))?;
-        let bound = snapshot.config().controls.session_binding;
-        let session =
-            gateway
-                .sessions()
-                .open_id(id, routed.principal(), &routed.profile().name, bound)?;
-        let version = session.agreed().version;
-        entry.protocol(version.as_str(), version.era(), None);
-        gateway
-            .sessions()
-            .end(&session)
-            .await
-            .map_err(|cause| Refusal::new(Reason::Internal).because(cause))?;
-        gateway.clients().end(&SessionKey::Http(id.to_owned()));
-        Ok(())
-    };
-    match ended.await {
-        Ok(()) => {
-            entry.finish(Outcome::Ok, "");
-            Answer::Accepted
-        }
-        Err(refusal) => refuse(&refusal, &asked, &mut entry),
-    }
 }
 
 /// Refuses an arrival that the listener turned away at the edge (host, origin, verb, content type).

@@ -85,7 +85,7 @@ impl Outgoing {
 /// What happened next in a call.
 enum Event {
     Received(Option<Result<Message, UpstreamError>>),
-    Answered(Answered),
+    Answered(Box<Answered>),
     Aside(Arc<Message>),
 }
 
@@ -178,7 +178,7 @@ impl ReplyStream {
             Event::Received(None) => Err(Refusal::new(Reason::UpstreamDied)),
             Event::Received(Some(Err(error))) => Err(upstream::broken_off(error)),
             Event::Received(Some(Ok(message))) => self.receive(message).await,
-            Event::Answered(answered) => self.take_answer(answered).await,
+            Event::Answered(answered) => self.take_answer(*answered).await,
             Event::Aside(message) => self.aside(&message).await,
         }
     }
@@ -439,7 +439,7 @@ async fn next_event(
     // A server that asked in its result has said everything it has to say before it is answered.
     let speaks = !questions.in_result();
     tokio::select! {
-        answered = questions.next() => Event::Answered(answered),
+        answered = questions.next() => Event::Answered(Box::new(answered)),
         received = exchange.next(), if speaks => Event::Received(received),
         said = said_aside(loose) => Event::Aside(said),
     }

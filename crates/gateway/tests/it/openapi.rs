@@ -75,7 +75,7 @@ async fn operations_are_listed_judged_and_called() {
         let refused = caller.tool("getPet", r#"{"id":".."}"#).await.result();
         assert_eq!(refused["isError"], true);
     }
-    let seen = seen.lock().unwrap();
+    let seen = seen.lock().unwrap().clone();
     assert_eq!(seen.len(), 2);
     for head in seen.iter() {
         assert!(
