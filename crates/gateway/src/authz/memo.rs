@@ -5,7 +5,6 @@
 //! memo lives and dies with them.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -28,8 +27,8 @@ pub(super) struct Memo {
 
 #[derive(Debug, Default)]
 struct Shard {
-    recent: HashMap<String, Arc<Decision>>,
-    older: HashMap<String, Arc<Decision>>,
+    recent: HashMap<Vec<u8>, Arc<Decision>>,
+    older: HashMap<Vec<u8>, Arc<Decision>>,
 }
 
 impl Memo {
@@ -69,7 +68,7 @@ impl Memo {
 }
 
 impl Shard {
-    fn find(&mut self, key: &str) -> Option<Arc<Decision>> {
+    fn find(&mut self, key: &[u8]) -> Option<Arc<Decision>> {
         if let Some(decision) = self.recent.get(key) {
             return Some(Arc::clone(decision));
         }
@@ -78,7 +77,7 @@ impl Shard {
         Some(decision)
     }
 
-    fn keep(&mut self, key: String, decision: Arc<Decision>) {
+    fn keep(&mut self, key: Vec<u8>, decision: Arc<Decision>) {
         if self.recent.len() >= KEPT {
             self.older = std::mem::take(&mut self.recent);
         }
@@ -88,7 +87,7 @@ impl Shard {
 
 /// Everything a query says, in a form that no other query has: each text has its length before it,
 /// and each list its number.
-fn key(query: &Query<'_>) -> String {
+fn key(query: &Query<'_>) -> Vec<u8> {
     let principal = &query.principal;
     let (kind, server, name) = match query.resource {
         Target::Profile(name) => ("profile", "", name),
@@ -109,13 +108,12 @@ fn key(query: &Query<'_>) -> String {
         context.era,
         context.transport,
     ];
-    let mut key = String::with_capacity(160);
+    let mut key = Vec::with_capacity(192);
     for text in texts {
         add(&mut key, text);
     }
     for list in [principal.groups, principal.roles] {
-        // Writing to a string cannot fail.
-        let _ = write!(key, "{},", list.len());
+        number(&mut key, list.len());
         for text in list {
             add(&mut key, text);
         }
@@ -123,9 +121,15 @@ fn key(query: &Query<'_>) -> String {
     key
 }
 
-fn add(key: &mut String, text: &str) {
-    let _ = write!(key, "{}:", text.len());
-    key.push_str(text);
+fn add(key: &mut Vec<u8>, text: &str) {
+    number(key, text.len());
+    key.extend_from_slice(text.as_bytes());
+}
+
+/// What does not fit makes a key that is too long to be kept.
+fn number(key: &mut Vec<u8>, number: usize) {
+    let number = u32::try_from(number).unwrap_or(u32::MAX);
+    key.extend_from_slice(&number.to_le_bytes());
 }
 
 #[cfg(test)]
