@@ -276,6 +276,12 @@ impl ReplyStream {
             ResultType::Task if self.carries(ClientCapabilities::TASKS) => {}
             ResultType::Task | ResultType::Other => return Err(Refusal::new(Reason::NotBridged)),
         }
+        let asking = self.task_questions(kind, &judged)?;
+        let judged = match asking {
+            Some(text) => Judged { text, ..judged },
+            None => judged,
+        };
+        let object = Object::parse(&judged.text).map_err(|cause| broken(cause.into()))?;
         let failed = object
             .get("isError")
             .is_some_and(|member| member.value == "true");

@@ -16,6 +16,7 @@ use portcullis_mcp::method::Method;
 use portcullis_upstream::{Connection, Exchange};
 
 use crate::refusal::{Reason, Refusal};
+use crate::servers::UnderWay;
 
 /// How many calls may wait in all.
 const TOTAL: usize = 10_000;
@@ -32,6 +33,8 @@ pub(crate) struct Waiting {
     until: Instant,
     pub(crate) exchange: Exchange,
     pub(crate) question: Question,
+    /// It waits for its server as well as for its host.
+    _under_way: UnderWay,
 }
 
 /// A question of a legacy server that is open. Unanswered, it is declined when it is dropped.
@@ -139,7 +142,7 @@ impl Suspended {
         &self,
         principal: &Arc<str>,
         mut exchange: Exchange,
-        question: Question,
+        (question, under_way): (Question, UnderWay),
         patience: Duration,
         most: usize,
     ) -> Result<u64, Refusal> {
@@ -162,6 +165,7 @@ impl Suspended {
                 until,
                 exchange,
                 question,
+                _under_way: under_way,
             },
         );
         Ok(number)

@@ -85,7 +85,7 @@ fn refused(reason: Reason, status: u16, body: String) -> Response<Body> {
             );
         }
         Reason::VerbNotAllowed => {
-            headers.insert(ALLOW, HeaderValue::from_static("POST, DELETE"));
+            headers.insert(ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
         }
         _ => {}
     }

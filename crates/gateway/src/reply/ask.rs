@@ -8,7 +8,7 @@ use portcullis_mcp::json::{Object, Span, Splice, elements, quote};
 use portcullis_mcp::message::{self, Message};
 use portcullis_mcp::method::Method;
 use portcullis_mcp::params::{ElicitMode, Params, view};
-use portcullis_mcp::result::{input_required, write_input_required};
+use portcullis_mcp::result::{ResultType, input_required, task, write_input_required};
 use portcullis_mcp::version::Era;
 use portcullis_shield::Verdict;
 use uuid::Uuid;
@@ -123,6 +123,41 @@ impl ReplyStream {
             findings: judged.findings.clone(),
         };
         self.complete(&judged, Outcome::InputRequired)
+    }
+
+    /// A task tells what it asks of its host (SEP-2663): the same questions, by the same rules. Gives the
+    /// result as the host may see it, when it asks anything.
+    pub(super) fn task_questions(
+        &mut self,
+        kind: ResultType,
+        judged: &Judged,
+    ) -> Result<Option<String>, Refusal> {
+        let tells = kind == ResultType::Task || (self.call().target().method == Method::TasksGet);
+        if !tells {
+            return Ok(None);
+        }
+        let task = task(&judged.text).map_err(broken)?;
+        if task.input_requests.is_empty() {
+            return Ok(None);
+        }
+        let mut splice = Splice::new(&judged.text);
+        for request in &task.input_requests {
+            let mut entry = self.entry_of(request.method);
+            let params = request.params.map(|(raw, _)| raw);
+            match self.judge_question(request.method, params, &mut entry) {
+                Ok(question) => {
+                    if let Some((_, span)) = request.params {
+                        splice.replace(span, question.text);
+                    }
+                    entry.finish(Outcome::Ok, "");
+                }
+                Err(refusal) => {
+                    entry.refuse(&refusal);
+                    return Err(refusal);
+                }
+            }
+        }
+        Ok(Some(splice.finish().into_owned()))
     }
 
     /// A legacy server (2025-11-25) wants its user to open pages before it takes the call.
@@ -315,7 +350,7 @@ impl ReplyStream {
         let held = self.gateway.suspended().hold(
             &principal,
             exchange,
-            question,
+            (question, self.call().lease().under_way()),
             limits.input_timeout,
             limits.max_waiting_calls,
         );

@@ -621,3 +621,51 @@ async fn a_server_that_asks_on_its_own_stream_means_its_only_call() {
     drop(other);
     gateway.finish().await;
 }
+
+#[tokio::test]
+async fn what_a_task_asks_is_judged_like_any_question() {
+    let task = |method: &str, params: &str| {
+        format!(
+            r#"{{"resultType":"complete","taskId":"t-1","status":"input_required","createdAt":"2026-11-22T00:00:00Z","lastUpdatedAt":"2026-11-22T00:00:00Z","ttlMs":null,"inputRequests":{{"year":{{"method":"{method}","params":{params}}}}}}}"#
+        )
+    };
+    let created = r#"{"resultType":"task","taskId":"t-1","status":"working","createdAt":"2026-11-22T00:00:00Z","lastUpdatedAt":"2026-11-22T00:00:00Z","ttlMs":null}"#;
+    let able = r#"{"elicitation":{"form":{},"url":{}},"sampling":{},"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
+    for (method, params, reason) in [
+        ("elicitation/create", FORM.to_owned(), ""),
+        (
+            "elicitation/create",
+            FORM.replace("year", "password"),
+            "question-asks-for-secret",
+        ),
+        // The client can be asked for it, but the profile carries none.
+        (
+            "sampling/createMessage",
+            r#"{"messages":[],"maxTokens":5}"#.to_owned(),
+            "question-not-offered",
+        ),
+    ] {
+        let script = Script::modern()
+            .tool("t")
+            .on("tools/call", "t", [Step::Result(created.to_owned())])
+            .on("tasks/get", "*", [Step::Result(task(method, &params))]);
+        let gateway = TestGateway::builder()
+            .server("papers", script)
+            .start()
+            .await;
+        let caller = gateway.able(Speaks::Modern, able).await;
+        let id = caller.tool("t", "{}").await.result()["taskId"].clone();
+        let got = caller
+            .call("tasks/get", &json!({"taskId": id}).to_string())
+            .await;
+        assert_eq!(got.reason(), reason, "{method} {params}");
+        if reason.is_empty() {
+            assert_eq!(
+                got.result()["inputRequests"]["year"]["params"]["message"],
+                "Which year?"
+            );
+        }
+        gateway.entry(method).await;
+        gateway.finish().await;
+    }
+}

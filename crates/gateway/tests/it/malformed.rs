@@ -322,7 +322,7 @@ async fn http_that_is_not_what_the_endpoint_takes() {
         "verb-not-allowed",
     )
     .await;
-    assert_eq!(get.header("allow"), Some("POST, DELETE"));
+    assert_eq!(get.header("allow"), Some("GET, POST, DELETE"));
     assert_eq!(gateway.http("GET", "/healthz").send().await.body, "ok\n");
     assert_eq!(gateway.server("papers").received().len(), 0);
     gateway.finish().await;
