@@ -229,14 +229,7 @@ impl ReplyStream {
             Back::Nobody => {
                 let refusal = Refusal::new(Reason::QuestionUnanswered);
                 entry.refuse(&refusal);
-                return match to {
-                    To::Server(question) => {
-                        question.decline().await;
-                        self.resume_clock();
-                        Ok(())
-                    }
-                    To::Round { .. } => Err(refusal),
-                };
+                return self.leave_unanswered(to, refusal).await;
             }
         };
         match (answer.result(), to) {
@@ -246,14 +239,7 @@ impl ReplyStream {
                     Err((refusal, findings)) => {
                         entry.screened(Verdict::Block, &findings);
                         entry.refuse(&refusal);
-                        return match to {
-                            To::Server(question) => {
-                                question.decline().await;
-                                self.resume_clock();
-                                Ok(())
-                            }
-                            To::Round { .. } => Err(refusal),
-                        };
+                        return self.leave_unanswered(to, refusal).await;
                     }
                 };
                 entry.screened(judged.verdict, &judged.findings);
@@ -287,6 +273,19 @@ impl ReplyStream {
                 entry.finish(Outcome::RpcError, "");
                 Err(Refusal::new(Reason::QuestionUnanswered).detail("it gave an error"))
             }
+        }
+    }
+
+    /// No answer goes to who asked: a legacy server hears a no and goes on, a modern one has nothing to
+    /// go on with.
+    async fn leave_unanswered(&mut self, to: To, refusal: Refusal) -> Result<(), Refusal> {
+        match to {
+            To::Server(question) => {
+                question.decline().await;
+                self.resume_clock();
+                Ok(())
+            }
+            To::Round { .. } => Err(refusal),
         }
     }
 

@@ -1,12 +1,19 @@
 //! A response body as server-sent events, one by one, never buffered whole.
 
+use std::time::Duration;
+
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes};
 use portcullis_mcp::WireError;
 use portcullis_mcp::framing::{FrameError, SseDecoder, SseEvent};
 use portcullis_mcp::json::JsonError;
+use tokio::time::timeout;
 
 use crate::UpstreamError;
+
+/// What may follow an answer on its stream: comments, and the end.
+const MOST_LEFT: usize = 16 * 1024;
+const SOON: Duration = Duration::from_millis(500);
 
 /// Reads events from a body as they arrive. Reading slowly slows the server down.
 #[derive(Debug)]
@@ -39,6 +46,23 @@ impl<B: Body<Data = Bytes> + Unpin> Events<B> {
                 Err(_) => return Some(Err(UpstreamError::Closed)),
             }
         }
+    }
+
+    /// Reads what is left to its end, when that is little and comes soon: a body that was read to its
+    /// end leaves its connection to the next request.
+    pub(crate) async fn run_out(mut self) {
+        let reading = async {
+            let mut left = MOST_LEFT;
+            while let Some(Ok(frame)) = self.body.frame().await {
+                let read = frame.data_ref().map_or(0, Bytes::len);
+                match left.checked_sub(read) {
+                    Some(rest) => left = rest,
+                    None => return,
+                }
+            }
+        };
+        // Dropping a body that goes on closes its connection.
+        let _ended = timeout(SOON, reading).await;
     }
 }
 

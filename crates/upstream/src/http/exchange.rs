@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use http::Method as Verb;
 use hyper::Response;
 use hyper::body::Incoming;
@@ -106,6 +107,9 @@ impl HttpExchange {
         match before(deadline, self.advance()).await {
             Some(Ok(parcel)) => {
                 self.done = is_answer(parcel.message());
+                if self.done {
+                    self.let_go();
+                }
                 Some(Ok(parcel))
             }
             Some(Err(error)) => {
@@ -298,6 +302,21 @@ impl HttpExchange {
 
     /// Stops reading. In the modern era closing the stream is the cancellation; in the legacy
     /// era a disconnect is none, so the server is told (2025-11-25, Sending Messages).
+    /// Leaves the connection to the next request, when the server ends its stream with the answer.
+    fn let_go(&mut self) {
+        let Some(events) = self.events.take() else {
+            return;
+        };
+        let mut rest = Box::pin(events.run_out());
+        // The end mostly comes with the answer.
+        if rest.as_mut().now_or_never().is_some() {
+            return;
+        }
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(rest);
+        }
+    }
+
     fn cancel(&mut self) {
         let open = !std::mem::replace(&mut self.done, true);
         self.events = None;

@@ -421,3 +421,34 @@ async fn batches_are_read_in_the_one_revision_that_has_them() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_stream_that_ends_soon_after_its_answer_leaves_its_connection() {
+    let feeds: Feeds = Arc::default();
+    let opened = Arc::clone(&feeds);
+    let endpoint = Endpoint::start(modern(move |seen| {
+        let (reply, feed) = Reply::live();
+        opened.lock().unwrap().push((seen.clone(), feed));
+        reply
+    }))
+    .await;
+    let (_upstream, connection) = connect(endpoint.spec()).await;
+    // The end comes after the answer was read; how long after, nobody can say, so that one of
+    // several calls that finds the connection of the one before is enough.
+    for call in 0..50 {
+        let before = endpoint.connections.load(Ordering::SeqCst);
+        let mut exchange = begin(&connection, "t", json!({})).await.unwrap();
+        let (seen, feed) = feeds.lock().unwrap().pop().unwrap();
+        let answer = event(&seen.result(&json!({"done": true})));
+        feed.send(answer).await.unwrap();
+        result(&exchange.next().await.unwrap().unwrap());
+        drop(exchange);
+        if endpoint.connections.load(Ordering::SeqCst) == before && call > 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        drop(feed);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("every call opened a connection of its own");
+}
