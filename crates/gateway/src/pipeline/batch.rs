@@ -39,8 +39,11 @@ pub(super) async fn serve(
     entry.describe(|opened| "batch".clone_into(&mut opened.method));
     entry.received(bytes.len());
     let refused = || Refusal::new(Reason::BatchNotSupported);
-    if door(gateway, snapshot).session_version(&routed)? != ProtocolVersion::V2025_03_26 {
-        return Err(refused());
+    match door(gateway, snapshot).session_version(&routed) {
+        Ok(ProtocolVersion::V2025_03_26) => {}
+        // Without a session it can only be one of a revision that has no batches.
+        Err(refusal) if refusal.reason() != Reason::SessionMissing => return Err(refusal),
+        Ok(_) | Err(_) => return Err(refused()),
     }
     let messages = Message::parse_batch(bytes, &snapshot.limits())?;
     if messages.len() > MOST {

@@ -139,7 +139,9 @@ fn opens_thousands_of_streams() {
             resident.saturating_sub(before) / open.len() as u64,
             begun.elapsed().as_millis()
         );
-        assert!(resident < 512 * 1024, "{resident} KiB");
+        // A debug build; what is bounded is what one more stream costs.
+        let bound = 192 * 1024 + 96 * u64::try_from(count).unwrap();
+        assert!(resident < bound, "{resident} KiB, of {bound}");
     });
     let trail = scene.trail();
     let cancelled = trail
