@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::binary::eventually;
 use crate::http;
 use crate::place::Place;
 
@@ -64,7 +65,8 @@ fn a_new_key_lets_its_holder_in() {
         greet(&format!("Authorization: Bearer {key}\r\n")).status,
         200
     );
-    let entry = place.trail(&["--principal", "ada"]).pop().unwrap();
+    // The database follows the journal within a moment.
+    let entry = eventually("the entry", || place.trail(&["--principal", "ada"]).pop());
     assert_eq!(entry["opened"]["authentication"], "api-key");
     // Neither the trail nor the store holds the key.
     for file in ["portcullis.db", "portcullis.db-wal"] {
