@@ -22,9 +22,14 @@ fn reason(answer: &Value) -> &str {
 }
 
 /// The reasons of all entries of `method`, oldest first.
-fn reasons(place: &Place, method: &str) -> Vec<Value> {
-    place
-        .trail(&["--method", method])
+/// Waits for so many closed entries: the database follows the journal within a moment.
+fn reasons(place: &Place, method: &str, count: usize) -> Vec<Value> {
+    let entries = eventually("the entries", || {
+        let entries = place.trail(&["--method", method]);
+        let closed = entries.iter().all(|entry| !entry["closed"].is_null());
+        (closed && entries.len() >= count).then_some(entries)
+    });
+    entries
         .iter()
         .map(|entry| entry["closed"]["reason"].clone())
         .collect()
@@ -43,7 +48,7 @@ fn a_poisoned_definition_is_not_shown_before_review() {
     assert!(!list.body.contains("IMPORTANT"), "{}", list.body);
     let answer = http::call(&address, "p", "today");
     assert_eq!(answer["error"]["message"], "Unknown tool: today");
-    assert_eq!(reasons(&place, "tools/call"), ["definition-held"]);
+    assert_eq!(reasons(&place, "tools/call", 1), ["definition-held"]);
 
     let shown = place.run(&["tools", "diff", "quotes", "today"]);
     assert_eq!(shown.code, 1, "{}", shown.stderr);
@@ -93,7 +98,7 @@ fn a_definition_changed_after_approval_is_held() {
     let answer = host.call("today");
     assert_eq!(answer["error"]["message"], "Unknown tool: today");
     assert_eq!(
-        reasons(&place, "tools/call"),
+        reasons(&place, "tools/call", 2),
         [Value::Null, json!("definition-held")]
     );
 
@@ -168,7 +173,7 @@ fn a_hidden_tool_answers_as_an_unknown_one() {
     }
     // The trail tells them apart.
     assert_eq!(
-        reasons(&place, "tools/call"),
+        reasons(&place, "tools/call", 4),
         [
             "target-unknown",
             "target-unknown",
