@@ -74,16 +74,23 @@ fn names_secret(name: &str) -> bool {
         .any(|secret| words.windows(secret.len()).any(|window| window == *secret))
 }
 
-/// Whether a sentence asks for a secret: a verb of asking, and the name of one after it.
+/// Whether a sentence asks for a secret: a verb of asking, and the name of one after it. Asking people
+/// not to give one is no asking.
 fn asks(sentence: &str) -> bool {
     const VERBS: &[&str] = &[
         "enter", "type", "provide", "give", "paste", "supply", "input",
     ];
     let words = words(sentence);
-    let Some(verb) = words.iter().position(|word| VERBS.contains(&word.as_str())) else {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let asking = words.iter().enumerate().find(|(at, word)| {
+        let before = words.get(..*at).unwrap_or_default();
+        VERBS.contains(*word)
+            && !matches!(before, [.., "not" | "never" | "dont"] | [.., "don", "t"])
+    });
+    let Some((at, _)) = asking else {
         return false;
     };
-    let rest: Vec<&str> = words.iter().skip(verb).map(String::as_str).collect();
+    let rest = words.get(at..).unwrap_or_default();
     NAMES
         .iter()
         .any(|secret| rest.windows(secret.len()).any(|window| window == *secret))

@@ -122,6 +122,14 @@ fn a_form_that_asks_for_a_secret_is_refused() {
         ),
         ("Hello", r#"{"x":{"type":"string","format":"password"}}"#),
         ("Enter the one-time code", r#"{"value":{"type":"string"}}"#),
+        (
+            "Do not worry, enter your password",
+            r#"{"value":{"type":"string"}}"#,
+        ),
+        (
+            "Never mind: do not guess, type the PIN",
+            r#"{"value":{"type":"string"}}"#,
+        ),
     ] {
         assert_eq!(
             form(message, properties),
@@ -139,6 +147,15 @@ fn a_form_that_asks_for_a_secret_is_refused() {
             r#"{"author":{"type":"string","description":"Who wrote about passwords"}}"#,
         ),
         ("Tokens to generate", r#"{"max_tokens":{"type":"integer"}}"#),
+        // As the reference server asks.
+        (
+            "Hello",
+            r#"{"integer":{"type":"integer","description":"Your favorite integer (do not give us your phone number, pin, or other sensitive info)"}}"#,
+        ),
+        (
+            "Hello",
+            r#"{"x":{"type":"string","description":"Don't enter a password"}}"#,
+        ),
     ] {
         assert!(form(message, properties).is_ok(), "{message} {properties}");
     }
