@@ -257,7 +257,7 @@ async fn carry(
     let permitted = decided(snapshot.authz().authorize(call), snapshot, entry)?; // Call → Permitted<Call>
     entry.step("authz");
 
-    let screened = screen(snapshot, permitted, entry)?; // Permitted<Call> → Screened<Call>
+    let screened = screen(gateway, snapshot, permitted, entry)?; // Permitted<Call> → Screened<Call>
     entry.step("shield");
 
     let outbound = vault::attach(screened); // Screened<Call> → Outbound
@@ -409,11 +409,12 @@ pub(crate) fn decided<T>(
 }
 
 fn screen(
+    gateway: &Gateway,
     snapshot: &Snapshot,
     permitted: Permitted<Call>,
     entry: &mut Entry,
 ) -> Result<shield::Screened<Call>, Refusal> {
-    match shield::screen_call(snapshot.shield(), permitted) {
+    match shield::screen_call(snapshot.shield(), permitted, gateway.suspended()) {
         Ok(screened) => {
             entry.screened(screened.verdict(), screened.findings());
             let call = screened.permitted().what();

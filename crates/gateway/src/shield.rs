@@ -11,13 +11,16 @@ use portcullis_mcp::json::{Object, Span, Splice, quote};
 use portcullis_mcp::meta::{self, RECEIPT_PREFIX, RESERVED_PREFIX};
 use portcullis_mcp::method::Method;
 use portcullis_mcp::params::{Params, Reference, view};
+use portcullis_mcp::result::input_responses;
 use portcullis_mcp::version::Era;
 use portcullis_shield::{Direction, Finding, Screening, Shield, Verdict};
 
 use crate::authz::Permitted;
+use crate::inquiry;
 use crate::receipt;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::{Call, Round};
+use crate::suspended::Suspended;
 use crate::tickets::Continuation;
 
 /// Proof that content was judged. Holds the very text that will be sent.
@@ -25,7 +28,7 @@ use crate::tickets::Continuation;
 pub(crate) struct Screened<T> {
     permitted: Permitted<T>,
     params: String,
-    answers: Option<String>,
+    answer: Option<String>,
     verdict: Verdict,
     findings: Vec<Finding>,
 }
@@ -40,9 +43,9 @@ impl<T> Screened<T> {
         &self.params
     }
 
-    /// The judged answers for a server that waits for one of them: a raw object.
-    pub(crate) fn answers(&self) -> Option<&str> {
-        self.answers.as_deref()
+    /// The judged answer for a server that waits for one in the middle of the call: a raw object.
+    pub(crate) fn answer(&self) -> Option<&str> {
+        self.answer.as_deref()
     }
 
     pub(crate) fn verdict(&self) -> Verdict {
@@ -58,6 +61,7 @@ impl<T> Screened<T> {
 pub(crate) fn screen_call(
     shield: &Shield,
     permitted: Permitted<Call>,
+    suspended: &Suspended,
 ) -> Result<Screened<Call>, (Refusal, Vec<Finding>)> {
     let blocked = |findings| (Refusal::new(Reason::ArgumentsBlocked), findings);
     let params = outgoing(permitted.what())
@@ -77,41 +81,45 @@ pub(crate) fn screen_call(
             let mut screened = Screened {
                 permitted,
                 params,
-                answers: None,
+                answer: None,
                 verdict,
                 findings,
             };
-            if let Round::Next(Continuation::Waiting(_)) = screened.permitted.what().round() {
-                screen_answers(shield, &mut screened)?;
+            let call = screened.permitted.what();
+            if let Round::Next(Continuation::Waiting(number)) = *call.round() {
+                let judged = screen_answer(shield, call, number, suspended)?;
+                screened.verdict = screened.verdict.max(judged.verdict);
+                screened.findings.extend(judged.findings);
+                screened.answer = Some(judged.text);
             }
             Ok(screened)
         }
     }
 }
 
-/// Judges the answers to a question of a server that takes them one by one: they are no part of the
-/// params that such a server gets.
-fn screen_answers(
+/// Judges the answer that a suspended call waits for: it is no part of the params that its server got.
+fn screen_answer(
     shield: &Shield,
-    screened: &mut Screened<Call>,
-) -> Result<(), (Refusal, Vec<Finding>)> {
-    let message = screened.permitted.what().admitted().message();
-    let answers = message
-        .params()
-        .and_then(|params| Object::parse(params).ok())
-        .and_then(|params| params.get("inputResponses").map(|member| member.value));
-    let Some(answers) = answers else {
-        return Ok(());
+    call: &Call,
+    number: u64,
+    suspended: &Suspended,
+) -> Result<Judged, (Refusal, Vec<Finding>)> {
+    let refuse = |refusal| (refusal, Vec::new());
+    let (key, method) = suspended
+        .question(number)
+        .ok_or_else(|| refuse(Refusal::new(Reason::RequestStateInvalid)))?;
+    let params = call.admitted().message().params().unwrap_or("{}");
+    let object = Object::parse(params).map_err(|cause| refuse(WireError::from(cause).into()))?;
+    let answers = object
+        .get("inputResponses")
+        .map_or("{}", |member| member.value);
+    let answers = input_responses(answers).map_err(|cause| refuse(cause.into()))?;
+    // Without an answer the call goes on waiting for one.
+    let Some((_, (answer, _))) = answers.into_iter().find(|(known, _)| *known == *key) else {
+        let detail = format!("inputResponses has no answer for {}", quote(&key));
+        return Err(refuse(Refusal::new(Reason::InvalidParams).detail(detail)));
     };
-    let screening = shield.screen(Direction::Argument, answers);
-    if matches!(screening.verdict, Verdict::Block | Verdict::Hold) {
-        return Err((Refusal::new(Reason::ArgumentsBlocked), screening.findings));
-    }
-    screened.verdict = screened.verdict.max(screening.verdict);
-    screened.findings.extend(screening.findings);
-    let answers = screening.text.into_owned();
-    screened.answers = Some(answers);
-    Ok(())
+    inquiry::judge_answer(shield, method, answer)
 }
 
 /// Whether params still say after redaction what was authorized: the same target, the same members,
@@ -198,16 +206,11 @@ fn outgoing(call: &Call) -> Result<String, WireError> {
         start: 0,
         end: params.len(),
     };
-    let asks_by_rounds = call.admitted().protocol().era() == Era::Modern;
-    let kept: &[&str] = match (asks_by_rounds, call.connection().era()) {
-        (true, Era::Modern) => &["inputResponses"],
-        _ => &[],
-    };
     if target.again {
-        for member in ["requestState", "inputResponses"] {
-            if !kept.contains(&member) {
-                splice.remove_member(whole, member)?;
-            }
+        splice.remove_member(whole, "requestState")?;
+        let host = call.admitted().protocol().era();
+        if (host, call.connection().era()) != (Era::Modern, Era::Modern) {
+            splice.remove_member(whole, "inputResponses")?;
         }
     }
     if target.augmented {

@@ -171,11 +171,13 @@ impl Suspended {
         Ok(number)
     }
 
-    /// The key under which the call's question must be answered, while it waits.
-    pub(crate) fn key(&self, number: u64) -> Option<String> {
+    /// What the call waits for, while it waits: the key under which its question must be answered, and
+    /// what was asked.
+    pub(crate) fn question(&self, number: u64) -> Option<(String, Method)> {
         let waiting = self.lock();
         let held = waiting.get(&number)?;
-        (held.until > Instant::now()).then(|| held.question.key.clone())
+        let question = &held.question;
+        (held.until > Instant::now()).then(|| (question.key.clone(), question.method))
     }
 
     /// Takes a call out, to go on with it. Only once.

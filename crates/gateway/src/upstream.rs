@@ -9,7 +9,6 @@ use portcullis_mcp::error::WireError;
 use portcullis_mcp::headers;
 use portcullis_mcp::json::{Object, Span, Splice, quote};
 use portcullis_mcp::meta;
-use portcullis_mcp::result::input_responses;
 use portcullis_upstream::{Exchange, Request, UpstreamError};
 
 use crate::audit::Recorded;
@@ -91,15 +90,9 @@ async fn go_on(
     number: u64,
     suspended: &Suspended,
 ) -> Result<Exchange, Refusal> {
-    let gone = || Refusal::new(Reason::RequestStateInvalid);
-    let key = suspended.key(number).ok_or_else(gone)?;
-    let answers = input_responses(screened.answers().unwrap_or("{}"))?;
-    // Without an answer the call goes on waiting for one.
-    let Some((_, (answer, _))) = answers.into_iter().find(|(known, _)| *known == *key) else {
-        return Err(Refusal::new(Reason::InvalidParams)
-            .detail(format!("inputResponses has no answer for {}", quote(&key))));
+    let (Some(mut waiting), Some(answer)) = (suspended.take(number), screened.answer()) else {
+        return Err(Refusal::new(Reason::RequestStateInvalid));
     };
-    let mut waiting = suspended.take(number).ok_or_else(gone)?;
     let connection = screened.permitted().what().connection();
     waiting.exchange.set_deadline(Some(connection.deadline()));
     waiting.question.answer(answer).await;

@@ -179,6 +179,38 @@ async fn a_modern_host_calls_again_with_the_answer() {
 }
 
 #[tokio::test]
+async fn the_answer_of_a_modern_host_is_judged_before_a_legacy_server_gets_it() {
+    let gateway = gateway(asks(Speaks::Legacy, "elicitation/create", FORM)).await;
+    let caller = gateway.able(Speaks::Modern, ALL).await;
+    let state = caller.call("tools/call", CALL).await.result()["requestState"].clone();
+    let again = |answers: Value| {
+        let params = json!({"name": "t", "arguments": {"a": 1}, "requestState": state,
+                            "inputResponses": answers});
+        params.to_string()
+    };
+    for answers in [
+        json!({"question": {"action": "maybe"}}),
+        json!({"question": "accept"}),
+        json!({"other": {"action": "decline"}}),
+        json!({}),
+    ] {
+        let reply = caller.call("tools/call", &again(answers)).await;
+        assert_eq!(reply.reason(), "invalid-params");
+    }
+    assert!(gateway.server("papers").answers().is_empty());
+    // What does not answer leaves the call waiting; only what is the server's reaches it.
+    let answer = json!({"question": {"action": "accept", "content": {"year": 7}, "resultType": "complete",
+        "_meta": {"baggage": "x", "io.portcullis/receipt": {}}}});
+    let heard =
+        caller.call("tools/call", &again(answer)).await.result()["structuredContent"].clone();
+    assert_eq!(
+        heard["result"],
+        json!({"action": "accept", "content": {"year": 7}})
+    );
+    gateway.finish().await;
+}
+
+#[tokio::test]
 async fn a_state_is_good_for_its_call_and_its_principal_alone() {
     for speaks in Speaks::BOTH {
         let gateway = TestGateway::builder()
