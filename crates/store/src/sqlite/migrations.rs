@@ -49,16 +49,17 @@ pub(super) fn newest() -> i64 {
 
 /// The database's schema version, 0 for one without content. Changes nothing.
 pub(super) async fn recognise(pool: &SqlitePool, path: &Path) -> Result<i64, StoreError> {
-    let mut connection = pool
-        .acquire()
+    // In one transaction: another process may be creating the schema between two statements.
+    let mut snapshot = pool
+        .begin()
         .await
         .map_err(|error| failure::opening(path, error))?;
     let application_id: i64 = sqlx::query_scalar("PRAGMA application_id")
-        .fetch_one(&mut *connection)
+        .fetch_one(&mut *snapshot)
         .await
         .map_err(|error| failure::opening(path, error))?;
     let objects: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
-        .fetch_one(&mut *connection)
+        .fetch_one(&mut *snapshot)
         .await
         .map_err(|error| failure::opening(path, error))?;
     if application_id == 0 && objects == 0 {
@@ -69,7 +70,7 @@ pub(super) async fn recognise(pool: &SqlitePool, path: &Path) -> Result<i64, Sto
             path: path.to_owned(),
         });
     }
-    let found = version(&mut connection).await?;
+    let found = version(&mut snapshot).await?;
     refuse_the_future(found)?;
     Ok(found)
 }
