@@ -5,7 +5,9 @@
 //! is dropped.
 
 mod ask;
+mod event;
 mod questions;
+mod task;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -21,7 +23,7 @@ use portcullis_mcp::method::Method;
 use portcullis_mcp::result::{self as results, ResultType};
 use portcullis_mcp::version::{Era, ProtocolVersion};
 use portcullis_shield::{Finding, Verdict};
-use portcullis_upstream::{Exchange, Loose, UpstreamError};
+use portcullis_upstream::{Exchange, Loose};
 use tokio::sync::Semaphore;
 
 use crate::audit::{Entry, Outcome};
@@ -35,7 +37,8 @@ use crate::servers::UnderWay;
 use crate::shield::{self, Judged, Screened};
 use crate::snapshot::Snapshot;
 use crate::upstream::{self, Reply};
-use questions::{Answered, Questions};
+use event::{Event, next_event};
+use questions::Questions;
 
 /// The messages that answer one call, ready to be written. The last one is the answer itself.
 pub(crate) struct ReplyStream {
@@ -80,13 +83,6 @@ impl Outgoing {
             Self::Message(text) | Self::Answer { text, .. } => text,
         }
     }
-}
-
-/// What happened next in a call.
-enum Event {
-    Received(Option<Result<Message, UpstreamError>>),
-    Answered(Box<Answered>),
-    Aside(Arc<Message>),
 }
 
 impl ReplyStream {
@@ -268,7 +264,7 @@ impl ReplyStream {
     async fn result(&mut self, result: &str) -> Result<(), Refusal> {
         self.entry.step("upstream");
         let judged = self.judge(result)?;
-        let object = Object::parse(&judged.text).map_err(|cause| broken(cause.into()))?;
+        let object = read(&judged)?;
         let kind = results::result_type(&object).map_err(broken)?;
         match kind {
             ResultType::Complete => {}
@@ -276,12 +272,14 @@ impl ReplyStream {
             ResultType::Task if self.carries(ClientCapabilities::TASKS) => {}
             ResultType::Task | ResultType::Other => return Err(Refusal::new(Reason::NotBridged)),
         }
-        let asking = self.task_questions(kind, &judged)?;
-        let judged = match asking {
-            Some(text) => Judged { text, ..judged },
-            None => judged,
-        };
-        let object = Object::parse(&judged.text).map_err(|cause| broken(cause.into()))?;
+        if self.is_about_task(kind) {
+            return self.task(kind, judged);
+        }
+        self.finish(&object, &judged)
+    }
+
+    /// The last message: what the call was for, or the tool's own word that it failed.
+    fn finish(&mut self, object: &Object<'_>, judged: &Judged) -> Result<(), Refusal> {
         let failed = object
             .get("isError")
             .is_some_and(|member| member.value == "true");
@@ -290,24 +288,27 @@ impl ReplyStream {
         } else {
             Outcome::Ok
         };
-        match self.with_own_task_id(kind, &object)? {
-            Some(text) => {
-                let judged = Judged { text, ..judged };
-                self.complete(&judged, outcome)
-            }
-            None => self.complete(&judged, outcome),
-        }
+        self.complete(object, judged, outcome)
     }
 
     /// The last message: a result in the form of the client's era, with its receipt.
-    fn complete(&mut self, judged: &Judged, outcome: Outcome) -> Result<(), Refusal> {
-        let object = Object::parse(&judged.text).map_err(|cause| broken(cause.into()))?;
-        let text = self.fit(&object, judged)?;
+    fn complete(
+        &mut self,
+        object: &Object<'_>,
+        judged: &Judged,
+        outcome: Outcome,
+    ) -> Result<(), Refusal> {
+        let text = self.fit(object, judged)?;
         let answer = message::response(self.id(), &text);
         self.entry.step("reply");
         self.entry.finish(outcome, &text);
         self.answer(answer, 200);
         Ok(())
+    }
+
+    /// The last message: a result that asks its host.
+    fn complete_asking(&mut self, asks: &Judged) -> Result<(), Refusal> {
+        self.complete(&read(asks)?, asks, Outcome::InputRequired)
     }
 
     fn answer(&mut self, text: String, status: u16) {
@@ -376,39 +377,6 @@ impl ReplyStream {
         result::fit(result, method, era, shown.then_some(&receipt)).map_err(broken)
     }
 
-    /// A result that names a task, with the id that the host knows it by.
-    fn with_own_task_id(
-        &self,
-        kind: ResultType,
-        result: &Object<'_>,
-    ) -> Result<Option<String>, Refusal> {
-        let call = self.call();
-        let own = match call.target().method {
-            // The id that the host asked with is the one it gets back.
-            Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => {
-                match result.get("taskId") {
-                    Some(_) => call.task_id_as_sent(),
-                    None => return Ok(None),
-                }
-            }
-            _ if kind == ResultType::Task => {
-                let view = results::task(result.text()).map_err(broken)?;
-                Some(quote(&self.gateway.tickets().task(call, &view.task_id)?))
-            }
-            _ => return Ok(None),
-        };
-        let own = own.ok_or_else(|| Refusal::new(Reason::UpstreamProtocol))?;
-        let mut splice = Splice::new(result.text());
-        let whole = Span {
-            start: 0,
-            end: result.text().len(),
-        };
-        splice
-            .set_member(whole, "taskId", own)
-            .map_err(|cause| broken(cause.into()))?;
-        Ok(Some(splice.finish().into_owned()))
-    }
-
     fn carries(&self, feature: ClientCapabilities) -> bool {
         let protocol = self.call().admitted().protocol();
         protocol.capabilities.contains(feature)
@@ -431,36 +399,6 @@ impl ReplyStream {
     }
 }
 
-async fn next_event(
-    exchange: &mut Option<Exchange>,
-    questions: &mut Questions,
-    loose: &mut Option<Loose>,
-) -> Event {
-    let Some(exchange) = exchange else {
-        return Event::Received(None);
-    };
-    if questions.is_empty() && loose.is_none() {
-        return Event::Received(exchange.next().await);
-    }
-    // A server that asked in its result has said everything it has to say before it is answered.
-    let speaks = !questions.in_result();
-    tokio::select! {
-        answered = questions.next() => Event::Answered(Box::new(answered)),
-        received = exchange.next(), if speaks => Event::Received(received),
-        said = said_aside(loose) => Event::Aside(said),
-    }
-}
-
-/// What the server says outside of its calls; nothing when that cannot be heard.
-async fn said_aside(loose: &mut Option<Loose>) -> Arc<Message> {
-    if let Some(heard) = loose
-        && let Some(message) = heard.next().await
-    {
-        return message;
-    }
-    std::future::pending().await
-}
-
 /// Logs a refusal once, here at the boundary where it becomes an answer.
 pub(crate) fn log(refusal: &Refusal, entry: &str) {
     let reason = refusal.reason().face().id;
@@ -477,6 +415,11 @@ pub(crate) fn log(refusal: &Refusal, entry: &str) {
         }
         None => tracing::info!(entry, reason, "refused"),
     }
+}
+
+/// A judged result as an object.
+fn read(judged: &Judged) -> Result<Object<'_>, Refusal> {
+    Object::parse(&judged.text).map_err(|cause| broken(cause.into()))
 }
 
 fn broken(cause: WireError) -> Refusal {

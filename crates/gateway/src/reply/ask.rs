@@ -8,7 +8,7 @@ use portcullis_mcp::json::{Object, Span, Splice, elements, quote};
 use portcullis_mcp::message::{self, Message};
 use portcullis_mcp::method::Method;
 use portcullis_mcp::params::{ElicitMode, Params, view};
-use portcullis_mcp::result::{ResultType, input_required, task, write_input_required};
+use portcullis_mcp::result::{InputRequest, input_required, write_input_required};
 use portcullis_mcp::version::Era;
 use portcullis_shield::Verdict;
 use uuid::Uuid;
@@ -72,19 +72,7 @@ impl ReplyStream {
     /// A modern server asks in its result.
     pub(super) async fn input_required(&mut self, judged: Judged) -> Result<(), Refusal> {
         let asked = input_required(&judged.text).map_err(broken)?;
-        let mut questions = Vec::with_capacity(asked.requests.len());
-        for request in &asked.requests {
-            let mut entry = self.entry_of(request.method);
-            let params = request.params.map(|(raw, _)| raw);
-            match self.judge_question(request.method, params, &mut entry) {
-                Ok(judged) => questions.push((request, judged, entry)),
-                // A server that asks in its result cannot be told no for one part of it.
-                Err(refusal) => {
-                    entry.refuse(&refusal);
-                    return Err(refusal);
-                }
-            }
-        }
+        let questions = self.judge_together(asked.requests.iter().map(as_asked))?;
         let state = asked.request_state.as_ref().map(|(state, _)| &**state);
         if self.era() == Era::Legacy {
             let round = Round {
@@ -98,19 +86,14 @@ impl ReplyStream {
                 return self.call_again(round).await;
             }
             self.questions.round = Some(round);
-            for (request, judged, entry) in questions {
+            for (request, (judged, entry)) in asked.requests.iter().zip(questions) {
                 let key = request.key.clone().into_owned();
                 self.put(request.method, judged, To::Round { key }, entry)?;
             }
             return Ok(());
         }
         let mut splice = Splice::new(&judged.text);
-        for (request, question, mut entry) in questions {
-            if let Some((_, span)) = request.params {
-                splice.replace(span, question.text);
-            }
-            entry.finish(Outcome::Ok, "");
-        }
+        tell(&mut splice, &asked.requests, questions);
         if let (Some((_, span)), Some(state)) = (&asked.request_state, state) {
             let next = Continuation::Repeat(state.to_owned());
             let ticket = self.gateway.tickets().state(self.call(), next)?;
@@ -122,42 +105,7 @@ impl ReplyStream {
             verdict: judged.verdict,
             findings: judged.findings.clone(),
         };
-        self.complete(&judged, Outcome::InputRequired)
-    }
-
-    /// A task tells what it asks of its host (SEP-2663): the same questions, by the same rules. Gives the
-    /// result as the host may see it, when it asks anything.
-    pub(super) fn task_questions(
-        &mut self,
-        kind: ResultType,
-        judged: &Judged,
-    ) -> Result<Option<String>, Refusal> {
-        let tells = kind == ResultType::Task || (self.call().target().method == Method::TasksGet);
-        if !tells {
-            return Ok(None);
-        }
-        let task = task(&judged.text).map_err(broken)?;
-        if task.input_requests.is_empty() {
-            return Ok(None);
-        }
-        let mut splice = Splice::new(&judged.text);
-        for request in &task.input_requests {
-            let mut entry = self.entry_of(request.method);
-            let params = request.params.map(|(raw, _)| raw);
-            match self.judge_question(request.method, params, &mut entry) {
-                Ok(question) => {
-                    if let Some((_, span)) = request.params {
-                        splice.replace(span, question.text);
-                    }
-                    entry.finish(Outcome::Ok, "");
-                }
-                Err(refusal) => {
-                    entry.refuse(&refusal);
-                    return Err(refusal);
-                }
-            }
-        }
-        Ok(Some(splice.finish().into_owned()))
+        self.complete_asking(&judged)
     }
 
     /// A legacy server (2025-11-25) wants its user to open pages before it takes the call.
@@ -166,21 +114,15 @@ impl ReplyStream {
         let data = Object::parse(data.unwrap_or("{}")).map_err(|_| broken_data())?;
         let pages = data.get("elicitations").ok_or_else(broken_data)?;
         let pages = elements(pages.value).map_err(|_| broken_data())?;
-        let mut judged = Vec::with_capacity(pages.len());
-        for page in &pages {
-            let mut entry = self.entry_of(Method::ElicitationCreate);
-            let params = Some(page.value);
-            match self.judge_question(Method::ElicitationCreate, params, &mut entry) {
-                Ok(page) => {
-                    entry.finish(Outcome::Ok, "");
-                    judged.push(page.text);
-                }
-                Err(refusal) => {
-                    entry.refuse(&refusal);
-                    return Err(refusal);
-                }
-            }
-        }
+        let asked = |page| (Method::ElicitationCreate, Some(page));
+        let judged: Vec<String> = self
+            .judge_together(pages.iter().map(|page| asked(page.value)))?
+            .into_iter()
+            .map(|(page, mut entry)| {
+                entry.finish(Outcome::Ok, "");
+                page.text
+            })
+            .collect();
         if self.era() == Era::Legacy {
             let data = format!("{{\"elicitations\":[{}]}}", judged.join(","));
             let code = portcullis_mcp::codes::URL_ELICITATION_REQUIRED;
@@ -202,7 +144,7 @@ impl ReplyStream {
             .map(|(key, params)| (key.as_str(), Method::ElicitationCreate, params.as_str()))
             .collect();
         let asks = Judged::own(write_input_required(&requests, Some(&ticket)));
-        self.complete(&asks, Outcome::InputRequired)
+        self.complete_asking(&asks)
     }
 
     /// A question came back from a legacy host.
@@ -369,7 +311,27 @@ impl ReplyStream {
             verdict: judged.verdict,
             findings: judged.findings.clone(),
         };
-        self.complete(&asks, Outcome::InputRequired)
+        self.complete_asking(&asks)
+    }
+
+    /// Judges questions that come in one message. Who asks so cannot be told no for one part of it: one
+    /// that is refused refuses all.
+    pub(super) fn judge_together<'q>(
+        &mut self,
+        questions: impl Iterator<Item = (Method, Option<&'q str>)>,
+    ) -> Result<Vec<(Judged, Entry)>, Refusal> {
+        questions
+            .map(|(method, params)| {
+                let mut entry = self.entry_of(method);
+                match self.judge_question(method, params, &mut entry) {
+                    Ok(judged) => Ok((judged, entry)),
+                    Err(refusal) => {
+                        entry.refuse(&refusal);
+                        Err(refusal)
+                    }
+                }
+            })
+            .collect()
     }
 
     fn judge_question(
@@ -458,6 +420,25 @@ impl ReplyStream {
             opened.target = Some(call.target().name.clone());
         });
         entry
+    }
+}
+
+/// A question of a result as it is judged: its method and its raw params.
+pub(super) fn as_asked<'r>(request: &InputRequest<'r>) -> (Method, Option<&'r str>) {
+    (request.method, request.params.map(|(raw, _)| raw))
+}
+
+/// Puts judged questions where they stood as they came.
+pub(super) fn tell(
+    splice: &mut Splice<'_>,
+    requests: &[InputRequest<'_>],
+    questions: Vec<(Judged, Entry)>,
+) {
+    for (request, (question, mut entry)) in requests.iter().zip(questions) {
+        if let Some((_, span)) = request.params {
+            splice.replace(span, question.text);
+        }
+        entry.finish(Outcome::Ok, "");
     }
 }
 

@@ -604,6 +604,33 @@ async fn mirrored_arguments_are_checked_and_made() {
 }
 
 #[tokio::test]
+async fn without_header_agreement_mirrored_arguments_are_not_checked() {
+    let tool = r#"{"name":"t","inputSchema":{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}}}}"#;
+    let gateway = TestGateway::builder()
+        .server("papers", Script::modern().tool_json(tool))
+        .section("profiles.main", "servers = [\"papers\"]")
+        .without("header-agreement")
+        .start()
+        .await;
+    let modern = gateway.modern().await;
+    assert_eq!(modern.list("tools/list").await, ["t"]);
+    let reply = modern
+        .prepare(
+            "1",
+            "tools/call",
+            r#"{"name":"t","arguments":{"region":"eu"}}"#,
+        )
+        .header("mcp-param-region", "us")
+        .send()
+        .await;
+    assert_eq!(reply.status, 200);
+    // What goes to the server is made from the arguments all the same.
+    let sent = gateway.server("papers").last("tools/call");
+    assert_eq!(sent.header("mcp-param-region"), Some("eu"));
+    gateway.finish().await;
+}
+
+#[tokio::test]
 async fn a_server_that_asks_on_its_own_stream_means_its_only_call() {
     let ask = format!(
         r#"{{"jsonrpc":"2.0","id":"aside","method":"elicitation/create","params":{FORM}}}"#
