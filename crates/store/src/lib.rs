@@ -11,16 +11,25 @@
 
 mod audit;
 mod error;
+mod grants;
 pub mod journal;
 mod registry;
+mod revocations;
 mod sessions;
 mod sqlite;
+mod vault;
 
 pub use audit::{AuditEntry, AuditFilter, AuditRecord, AuditStore, Closed, Opened};
 pub use error::StoreError;
+pub use grants::{Consent, ConsentKey, GrantStore};
 pub use registry::{
     Decided, Decision, DefinitionKey, DefinitionRecord, Observation, RegistryStore, State,
     UnknownState,
 };
+pub use revocations::{Revocation, RevocationKind, RevocationStore};
 pub use sessions::SessionStore;
 pub use sqlite::Sqlite;
+pub use vault::{
+    CredentialFilter, CredentialKey, CredentialRecord, CredentialState, Resealed, SealedCredential,
+    VaultKey, VaultStore,
+};
