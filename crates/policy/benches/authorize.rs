@@ -57,6 +57,8 @@ fn query(tool: &str) -> Query<'_> {
             groups: &[],
             roles: &[],
             authentication: "api-key",
+            issuer: None,
+            tenant: None,
         },
         action: Action::ToolsCall,
         resource: Target::Tool {
@@ -67,6 +69,7 @@ fn query(tool: &str) -> Query<'_> {
             profile: "research",
             era: "modern",
             transport: "http",
+            sign_in: Default::default(),
         },
     }
 }

@@ -10,8 +10,23 @@ pub enum Decision {
         /// The policies that permit.
         policies: Vec<String>,
     },
+    /// It would be permitted after a stronger or a newer sign-in, and only then.
+    StepUp(StepUp),
     /// Everything else.
     Deny(Denial),
+}
+
+/// What a caller must do before a call that is permitted otherwise: policies that forbid it carry
+/// `@step_up`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StepUp {
+    /// The policies that demand it, sorted.
+    pub policies: Vec<String>,
+    /// The values of their `@step_up`: authentication contexts or classes, sorted, each once. Empty
+    /// when only the age of the sign-in is in question.
+    pub contexts: Vec<String>,
+    /// The least of their `@step_up_max_age`: seconds that may have passed since the sign-in.
+    pub max_age: Option<u32>,
 }
 
 impl Decision {
@@ -19,6 +34,13 @@ impl Decision {
     #[must_use]
     pub fn is_permit(&self) -> bool {
         matches!(self, Self::Permit { .. })
+    }
+
+    /// Whether the caller may know that the target is there: it may use it now, or after a stronger
+    /// sign-in.
+    #[must_use]
+    pub fn shows(&self) -> bool {
+        matches!(self, Self::Permit { .. } | Self::StepUp(_))
     }
 }
 

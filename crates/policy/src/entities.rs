@@ -7,7 +7,7 @@ use cedar_policy::{
     Request, RestrictedExpression,
 };
 
-use crate::query::{Action, Context, Principal, PrincipalKind, Query, Target};
+use crate::query::{Action, Context, Principal, PrincipalKind, Query, SignIn, Target};
 
 /// The type names of the schema and the ids of its actions, parsed once.
 ///
@@ -115,12 +115,14 @@ impl Vocabulary {
         let groups = principal.groups.iter().map(|id| uid(&self.group, id));
         let roles = principal.roles.iter().map(|id| uid(&self.role, id));
         let attributes = [
-            ("name", principal.id),
-            ("authentication", principal.authentication),
+            Some(("name", principal.id)),
+            Some(("authentication", principal.authentication)),
+            principal.issuer.map(|issuer| ("issuer", issuer)),
+            principal.tenant.map(|tenant| ("tenant", tenant)),
         ];
         entity(
             uid(kind, principal.id),
-            attributes,
+            attributes.into_iter().flatten(),
             groups.chain(roles).collect(),
         )
     }
@@ -177,9 +179,9 @@ fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
 }
 
-fn entity<const N: usize>(
+fn entity<'a>(
     uid: EntityUid,
-    attributes: [(&str, &str); N],
+    attributes: impl IntoIterator<Item = (&'a str, &'a str)>,
     parents: HashSet<EntityUid>,
 ) -> Result<(Entity, Vec<EntityUid>), Unfit> {
     let own = uid.clone();
@@ -192,12 +194,44 @@ fn entity<const N: usize>(
 }
 
 fn context(context: &Context<'_>) -> Result<CedarContext, Unfit> {
-    let pairs = [
-        ("profile", context.profile),
-        ("era", context.era),
-        ("transport", context.transport),
+    let SignIn {
+        client,
+        actor,
+        scopes,
+        contexts,
+        acr,
+        minutes,
+        bound,
+    } = context.sign_in;
+    let texts = [
+        Some(("profile", context.profile)),
+        Some(("era", context.era)),
+        Some(("transport", context.transport)),
+        client.map(|client| ("client", client)),
+        actor.map(|actor| ("actor", actor)),
+        acr.map(|acr| ("acr", acr)),
     ];
-    CedarContext::from_pairs(pairs.map(text)).map_err(|_| Unfit)
+    let minutes = minutes.map(|minutes| RestrictedExpression::new_long(minutes.into()));
+    let others = [
+        Some(("scopes", set(scopes))),
+        Some(("contexts", set(contexts))),
+        minutes.map(|minutes| ("minutesSinceSignIn", minutes)),
+        Some(("bound", RestrictedExpression::new_bool(bound))),
+    ];
+    let others = others
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.to_owned(), value));
+    let pairs = texts.into_iter().flatten().map(text).chain(others);
+    CedarContext::from_pairs(pairs).map_err(|_| Unfit)
+}
+
+fn set(texts: &[String]) -> RestrictedExpression {
+    RestrictedExpression::new_set(
+        texts
+            .iter()
+            .map(|text| RestrictedExpression::new_string(text.clone())),
+    )
 }
 
 fn text((name, value): (&str, &str)) -> (String, RestrictedExpression) {

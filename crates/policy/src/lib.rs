@@ -11,11 +11,12 @@ mod load;
 mod policies;
 mod query;
 mod slices;
+mod step_up;
 
-pub use decision::{Decision, Denial};
+pub use decision::{Decision, Denial, StepUp};
 pub use load::{Problem, Source};
 pub use policies::Policies;
-pub use query::{Action, Context, Principal, PrincipalKind, Query, Target};
+pub use query::{Action, Context, Principal, PrincipalKind, Query, SignIn, Target};
 
 /// The policy of one person on one machine: `User::"local"` may use everything
 /// that the registry holds as approved.

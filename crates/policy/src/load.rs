@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::entities::Vocabulary;
 use crate::policies::Policies;
 use crate::slices::Slices;
+use crate::step_up::{self, Demands, is_step_up};
 
 /// The longest name a policy may have, in characters. Names go into every
 /// audit entry.
@@ -73,6 +74,7 @@ pub(crate) fn load(sources: &[Source]) -> Result<Policies, Vec<Problem>> {
         parse(source, &mut parsed, &mut problems);
     }
 
+    let demands = demands(&parsed, &mut problems);
     let (set, origins) = assemble(&parsed, &mut problems);
     let validator = Validator::new(schema);
     let result = validator.validate(&set, ValidationMode::Strict);
@@ -88,11 +90,17 @@ pub(crate) fn load(sources: &[Source]) -> Result<Policies, Vec<Problem>> {
     // The validator's verdict counts even if one of its errors could not be
     // placed in a file.
     if problems.is_empty() && result.validation_passed() {
-        let slices = Slices::of(&set, |action| vocabulary.action(action))
-            .map_err(|error| vec![of_schema(&*error)])?;
+        let (stepping_up, plain): (Vec<&Policy>, Vec<&Policy>) =
+            set.policies().partition(|policy| is_step_up(policy));
+        let sliced = |policies| {
+            Slices::of(policies, |action| vocabulary.action(action))
+                .map_err(|error| vec![of_schema(&*error)])
+        };
         return Ok(Policies {
             number: set.num_of_policies(),
-            slices,
+            slices: sliced(plain)?,
+            step_up: sliced(stepping_up)?,
+            demands,
             vocabulary,
             authorizer: Authorizer::new(),
             version: version(sources),
@@ -152,6 +160,18 @@ fn bad_name(name: &str) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+fn demands(parsed: &[Parsed<'_>], problems: &mut Vec<Problem>) -> Demands {
+    let mut demands = Demands::default();
+    for entry in parsed {
+        match step_up::demand(&entry.policy) {
+            Ok(Some(demand)) => demands.add(entry.name.clone(), demand),
+            Ok(None) => {}
+            Err(message) => problems.push(Problem::at(entry.source, entry.offset, message)),
+        }
+    }
+    demands
 }
 
 /// Puts all policies into one set under their names. A name that is taken is a

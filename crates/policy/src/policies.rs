@@ -7,6 +7,7 @@ use crate::entities::{Question, Vocabulary};
 use crate::load::{self, Problem, Source};
 use crate::query::Query;
 use crate::slices::Slices;
+use crate::step_up::Demands;
 
 /// A validated, immutable set of policies.
 ///
@@ -16,6 +17,9 @@ use crate::slices::Slices;
 pub struct Policies {
     pub(crate) number: usize,
     pub(crate) slices: Slices,
+    /// The policies with `@step_up`: asked when the others permit.
+    pub(crate) step_up: Slices,
+    pub(crate) demands: Demands,
     pub(crate) vocabulary: Vocabulary,
     pub(crate) authorizer: Authorizer,
     pub(crate) version: String,
@@ -65,14 +69,32 @@ impl Policies {
             let policies = Vec::new();
             return Decision::Deny(Denial::Error { policies });
         };
+        match self.ask(&self.slices, query, &question) {
+            Decision::Permit { policies } => match self.ask(&self.step_up, query, &question) {
+                Decision::Deny(Denial::Forbidden { policies }) => {
+                    Decision::StepUp(self.demands.of(policies))
+                }
+                Decision::Deny(Denial::Error { policies }) => {
+                    Decision::Deny(Denial::Error { policies })
+                }
+                // None of them forbids, and none of them can permit.
+                Decision::Permit { .. }
+                | Decision::StepUp(_)
+                | Decision::Deny(Denial::NoPermit) => Decision::Permit { policies },
+            },
+            denied => denied,
+        }
+    }
+
+    fn ask(&self, slices: &Slices, query: &Query<'_>, question: &Question) -> Decision {
         let Question {
             request,
             entities,
             principals,
             resources,
-        } = &question;
+        } = question;
         let (mut permits, mut forbids, mut failed) = (Vec::new(), Vec::new(), Vec::new());
-        for set in self.slices.fitting(query.action, principals, resources) {
+        for set in slices.fitting(query.action, principals, resources) {
             let response = self.authorizer.is_authorized(request, set, entities);
             let diagnostics = response.diagnostics();
             failed.extend(diagnostics.errors().map(|error| match error {

@@ -26,8 +26,12 @@ pub struct Principal<'a> {
     pub groups: &'a [String],
     /// Roles it holds; each becomes a parent `Role`.
     pub roles: &'a [String],
-    /// How it proved itself: `api-key`, `loopback` or `stdio`.
+    /// How it proved itself: `api-key`, `token`, `certificate`, `loopback` or `stdio`.
     pub authentication: &'a str,
+    /// The configured name of the issuer of its token.
+    pub issuer: Option<&'a str>,
+    /// The issuer's id of the organisation that it belongs to.
+    pub tenant: Option<&'a str>,
 }
 
 /// What sort of principal calls.
@@ -146,4 +150,25 @@ pub struct Context<'a> {
     pub era: &'a str,
     /// `http` or `stdio`.
     pub transport: &'a str,
+    /// What the caller's token says.
+    pub sign_in: SignIn<'a>,
+}
+
+/// How and for whom a token was given. Without a token all of it is empty.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SignIn<'a> {
+    /// The application that the token was given to.
+    pub client: Option<&'a str>,
+    /// The agent or service that acts for the principal (RFC 8693 `act`, the outermost).
+    pub actor: Option<&'a str>,
+    /// What the token is good for.
+    pub scopes: &'a [String],
+    /// The authentication contexts that were satisfied, by their configured names.
+    pub contexts: &'a [String],
+    /// The class of the sign-in (OpenID Connect `acr`).
+    pub acr: Option<&'a str>,
+    /// Whole minutes since the user signed in, rounded up.
+    pub minutes: Option<u32>,
+    /// Whether the caller proved to hold the key that the token is bound to.
+    pub bound: bool,
 }

@@ -34,14 +34,14 @@ impl Slices {
     /// # Errors
     /// None in practice: the policies come from one set, so their names differ.
     pub(crate) fn of(
-        set: &PolicySet,
+        policies: Vec<&Policy>,
         id: impl Fn(Action) -> EntityUid,
     ) -> Result<Self, Box<PolicySetError>> {
         let mut slices = Self::default();
         for &action in Action::ALL {
             let id = id(action);
             let slice = slices.by_action.entry(action).or_default();
-            for policy in set.policies().filter(|policy| concerns(policy, &id)) {
+            for policy in policies.iter().filter(|policy| concerns(policy, &id)) {
                 slice.add(policy)?;
             }
         }

@@ -2,6 +2,7 @@ mod authorize;
 mod equivalence;
 mod load;
 mod matrix;
+mod step_up;
 
 use crate::{
     Action, Context, Decision, Denial, Policies, Principal, PrincipalKind, Query, Source, Target,
@@ -33,6 +34,8 @@ fn query() -> Query<'static> {
             groups: &[],
             roles: &[],
             authentication: "api-key",
+            issuer: None,
+            tenant: None,
         },
         action: Action::ToolsCall,
         resource: Target::Tool {
@@ -43,6 +46,7 @@ fn query() -> Query<'static> {
             profile: "research",
             era: "modern",
             transport: "http",
+            sign_in: Default::default(),
         },
     }
 }

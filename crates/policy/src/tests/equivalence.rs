@@ -9,6 +9,7 @@ use cedar_policy::{
 use proptest::prelude::*;
 
 use super::*;
+use crate::SignIn;
 
 /// What Cedar's public interface answers when nothing is left out and everything validated.
 struct Plain {
@@ -63,12 +64,15 @@ impl Plain {
         let caller = query.principal;
         let groups = caller.groups.iter().map(|group| uid("Group", group));
         let roles = caller.roles.iter().map(|role| uid("Role", role));
+        let mut attributes = vec![
+            ("name", caller.id),
+            ("authentication", caller.authentication),
+        ];
+        attributes.extend(caller.issuer.map(|issuer| ("issuer", issuer)));
+        attributes.extend(caller.tenant.map(|tenant| ("tenant", tenant)));
         let principal = entity(
             uid(caller.kind.as_str(), caller.id),
-            &[
-                ("name", caller.id),
-                ("authentication", caller.authentication),
-            ],
+            &attributes,
             groups.chain(roles).collect(),
         );
         let of_server = |kind: &str, attribute, server: &str, name| {
@@ -88,14 +92,26 @@ impl Plain {
             Target::Resource { server, uri } => of_server("Resource", "uri", server, uri)?,
             Target::Prompt { server, name } => of_server("Prompt", "name", server, name)?,
         };
-        let context = CedarContext::from_pairs(
-            [
-                ("profile", query.context.profile),
-                ("era", query.context.era),
-                ("transport", query.context.transport),
-            ]
-            .map(text),
-        );
+        let sign_in = query.context.sign_in;
+        let mut pairs = vec![
+            text(("profile", query.context.profile)),
+            text(("era", query.context.era)),
+            text(("transport", query.context.transport)),
+            ("scopes".to_owned(), set(sign_in.scopes)),
+            ("contexts".to_owned(), set(sign_in.contexts)),
+            (
+                "bound".to_owned(),
+                RestrictedExpression::new_bool(sign_in.bound),
+            ),
+        ];
+        pairs.extend(sign_in.client.map(|client| text(("client", client))));
+        pairs.extend(sign_in.actor.map(|actor| text(("actor", actor))));
+        pairs.extend(sign_in.acr.map(|acr| text(("acr", acr))));
+        pairs.extend(sign_in.minutes.map(|minutes| {
+            let minutes = RestrictedExpression::new_long(minutes.into());
+            ("minutesSinceSignIn".to_owned(), minutes)
+        }));
+        let context = CedarContext::from_pairs(pairs);
         let request = Request::new(
             principal.uid(),
             uid("Action", query.action.as_str()),
@@ -118,6 +134,10 @@ fn entity(uid: EntityUid, attributes: &[(&str, &str)], parents: HashSet<EntityUi
     Entity::new(uid, attributes, parents).unwrap()
 }
 
+fn set(texts: &[String]) -> RestrictedExpression {
+    RestrictedExpression::new_set(texts.iter().cloned().map(RestrictedExpression::new_string))
+}
+
 fn text((name, value): (&str, &str)) -> (String, RestrictedExpression) {
     let value = RestrictedExpression::new_string(value.to_owned());
     (name.to_owned(), value)
@@ -129,20 +149,42 @@ fn text((name, value): (&str, &str)) -> (String, RestrictedExpression) {
 fn every_question_conforms_to_the_schema() {
     let policies = policies("");
     let (schema, _) = Schema::from_cedarschema_str(crate::schema()).unwrap();
+    let texts = ["c".to_owned(), "c".to_owned()];
+    let full = SignIn {
+        client: Some("editor"),
+        actor: Some("agent"),
+        scopes: &texts,
+        contexts: &texts,
+        acr: Some("mfa"),
+        minutes: Some(u32::MAX),
+        bound: true,
+    };
     let (groups, roles) = (["a".to_owned(), "a".to_owned()], ["b".to_owned()]);
     for &kind in PrincipalKind::ALL {
         for &action in Action::ALL {
-            for resource in targets(action) {
+            let everything = targets(action);
+            for (resource, (issuer, sign_in)) in everything.into_iter().flat_map(|target| {
+                [
+                    (target, (None, SignIn::default())),
+                    (target, (Some("i"), full)),
+                ]
+            }) {
                 let principal = Principal {
                     kind,
                     groups: &groups,
                     roles: &roles,
+                    issuer,
+                    tenant: issuer,
                     ..query().principal
                 };
                 let query = Query {
                     principal,
                     action,
                     resource,
+                    context: Context {
+                        sign_in,
+                        ..query().context
+                    },
                     ..query()
                 };
                 let question = policies.vocabulary.question(&query).unwrap();
@@ -220,6 +262,8 @@ impl Asked {
                 groups: &self.groups,
                 roles: &self.roles,
                 authentication: "api-key",
+                issuer: None,
+                tenant: None,
             },
             action: self.action,
             resource: self.resource,
@@ -227,6 +271,7 @@ impl Asked {
                 profile: self.profile,
                 era: "modern",
                 transport: "http",
+                sign_in: Default::default(),
             },
         }
     }

@@ -38,9 +38,9 @@ fn problems_of_several_files_come_together() {
     ];
     assert_snapshot!(problems(&files), @r#"
     a.cedar:3:18: unexpected token `;`
-    b.cedar:3:8: for policy `b`, attribute `salary` on entity type `Agent` not found [did you mean `name`?]
-    b.cedar:3:8: for policy `b`, attribute `salary` on entity type `User` not found [did you mean `name`?]
-    b.cedar:3:8: for policy `b`, attribute `salary` on entity type `Workload` not found [did you mean `name`?]
+    b.cedar:3:8: for policy `b`, attribute `salary` on entity type `Agent` not found [did you mean `issuer`?]
+    b.cedar:3:8: for policy `b`, attribute `salary` on entity type `User` not found [did you mean `issuer`?]
+    b.cedar:3:8: for policy `b`, attribute `salary` on entity type `Workload` not found [did you mean `issuer`?]
     c.cedar:1:22: for policy `c.cedar#1`, unrecognized entity type `Person` [did you mean `Server`?]
     c.cedar:3:32: for policy `c.cedar#2`, unrecognized action `Action::"fly"` [did you mean `Action::"connect"`?]
     "#);

@@ -102,6 +102,7 @@ fn matrix(policies: &Policies, profile: &str) -> String {
             query.context.profile = profile;
             let answer = match policies.authorize(&query) {
                 Decision::Permit { .. } => "yes",
+                Decision::StepUp(_) => "mfa",
                 Decision::Deny(Denial::NoPermit) => "-",
                 Decision::Deny(Denial::Forbidden { .. }) => "no",
                 Decision::Deny(Denial::Error { .. }) => "error",
