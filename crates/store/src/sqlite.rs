@@ -8,16 +8,33 @@ mod audit;
 mod failure;
 mod file;
 mod migrations;
+
+// One text of SQL for both databases: what differs stands in this file under the same names as
+// in `postgres.rs`.
+#[path = "sql/grants.rs"]
+mod grants;
+#[path = "sql/registry.rs"]
 mod registry;
+#[path = "sql/revocations.rs"]
+mod revocations;
+#[path = "sql/rows.rs"]
 mod rows;
+#[path = "sql/search.rs"]
+mod search;
+#[path = "sql/sessions.rs"]
 mod sessions;
+#[path = "sql/vault.rs"]
+mod vault;
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
+};
 use sqlx::{ConnectOptions, Transaction};
 
 use crate::{StoreError, journal};
@@ -27,6 +44,30 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a task waits for one of this process's connections.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
 const READERS: u32 = 4;
+
+type Backend = Sqlite;
+type Db = sqlx::Sqlite;
+type Connection = SqliteConnection;
+type Row = SqliteRow;
+
+/// Joins the closing that counts as `c` to the opening `o`.
+const CLOSING: &str = "
+LEFT JOIN audit_record AS c ON c.seq = (
+    SELECT x.seq FROM audit_record AS x
+    WHERE x.entry = o.entry AND x.kind = 'closed'
+    ORDER BY x.outcome = 'unknown', x.seq
+    LIMIT 1
+)";
+
+/// Text as it is stored: SQLite takes any.
+fn text(plain: &str) -> &str {
+    plain
+}
+
+/// The reverse of [`text`].
+fn plain(stored: String) -> String {
+    stored
+}
 
 /// All stores in one SQLite database. Clones share the connections.
 #[derive(Clone)]

@@ -71,8 +71,8 @@ pub trait VaultStore: Send + Sync {
     /// such key.
     async fn retire_vault_key(&self, id: &str, at_us: i64) -> Result<bool, StoreError>;
 
-    /// Removes a key under which no active credential is sealed. `false` if there is no such key
-    /// or it is in use.
+    /// Removes a retired key under which no active credential is sealed. `false` if there is no
+    /// such key, it is not retired, or it is in use.
     async fn delete_vault_key(&self, id: &str) -> Result<bool, StoreError>;
 
     /// Takes or extends the lease `name` until `until_us`. `false` if another holder has it past
@@ -139,7 +139,7 @@ impl CredentialState {
 /// Everything about a credential but the credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CredentialRecord {
-    /// Unique, made by the caller.
+    /// Unique, made by the caller, not empty.
     pub id: String,
     /// What it is for.
     pub key: CredentialKey,
@@ -229,7 +229,7 @@ pub struct CredentialFilter {
 /// A key-encryption key, or what is needed to get at it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct VaultKey {
-    /// Unique, made by the caller.
+    /// Unique, made by the caller, not empty.
     pub id: String,
     /// Who wraps it: `file`, `passphrase`, `transit` and the like.
     pub provider: String,

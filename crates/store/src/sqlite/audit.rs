@@ -1,13 +1,12 @@
 //! The audit trail in SQLite.
 
 mod insert;
-mod search;
 
 use std::path::Path;
 
 use async_trait::async_trait;
 
-use super::{Sqlite, failure};
+use super::{Sqlite, failure, search};
 use crate::{AuditEntry, AuditFilter, AuditRecord, AuditStore, StoreError};
 
 #[async_trait]
@@ -43,3 +42,6 @@ impl AuditStore for Sqlite {
         self.path.as_deref()
     }
 }
+
+#[cfg(test)]
+mod tests;

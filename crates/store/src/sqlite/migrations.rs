@@ -36,6 +36,21 @@ const MIGRATIONS: &[Migration] = &[
         name: "audit_cost",
         sql: include_str!("../../migrations/sqlite/0004_audit_cost.sql"),
     },
+    Migration {
+        version: 5,
+        name: "vault",
+        sql: include_str!("../../migrations/sqlite/0005_vault.sql"),
+    },
+    Migration {
+        version: 6,
+        name: "revocations",
+        sql: include_str!("../../migrations/sqlite/0006_revocations.sql"),
+    },
+    Migration {
+        version: 7,
+        name: "grants",
+        sql: include_str!("../../migrations/sqlite/0007_grants.sql"),
+    },
 ];
 
 /// Marks the file as ours in its header, `Port` in ASCII.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use portcullis_store::Sqlite;
 
-use crate::contract::{audit, registry, sessions};
+use crate::contract::{audit, every_promise, grants, registry, revocations, sessions, vault};
 
 /// One test per promise and backend.
 macro_rules! promises {
@@ -32,31 +32,4 @@ macro_rules! promises {
     };
 }
 
-promises! {
-    audit:
-        an_entry_reads_as_it_was_written,
-        what_is_known_later_completes_the_beginning,
-        the_first_closing_that_says_what_happened_counts,
-        a_batch_is_stored_whole_or_not_at_all,
-        an_entry_opens_once_and_closes_only_if_opened,
-        an_append_may_be_repeated,
-        unfinished_entries_are_found,
-        each_filter_selects_its_entries,
-        filter_text_is_never_syntax,
-        pages_follow_each_other,
-        huge_counts_are_limited;
-    registry:
-        a_version_reads_as_it_was_observed,
-        a_known_version_keeps_its_state,
-        the_last_sight_moves_at_most_once_a_minute,
-        approval_withdraws_the_version_approved_before,
-        sight_never_displaces_an_approval,
-        an_unknown_version_cannot_be_decided,
-        the_generation_grows_with_every_change,
-        history_tells_every_step;
-    sessions:
-        an_ended_session_stays_ended_until_purged,
-        ending_again_keeps_the_later_expiry,
-        a_secret_is_made_once,
-        secrets_of_a_race_agree;
-}
+every_promise!(promises);

@@ -6,8 +6,7 @@ use std::sync::{Arc, LazyLock};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{AssertSqlSafe, Sqlite};
 
-use super::super::failure;
-use super::search;
+use super::super::{failure, search};
 use crate::{AuditRecord, Closed, Opened, StoreError};
 
 type Query = sqlx::query::Query<'static, Sqlite, SqliteArguments>;

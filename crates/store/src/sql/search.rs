@@ -1,13 +1,14 @@
-//! From an [`AuditFilter`] to SQL, and from rows to [`AuditEntry`]s.
+//! From an [`AuditFilter`] to SQL, and from rows to [`AuditEntry`]s. Compiled for each database,
+//! see `sqlite.rs` and `postgres.rs`.
 
 use sqlx::QueryBuilder;
-use sqlx::sqlite::SqliteRow;
 
-use super::super::rows::Columns;
+use super::rows::Columns;
+use super::{CLOSING, Db, Row, text};
 use crate::{AuditEntry, AuditFilter, Closed, Opened, StoreError};
 
-/// An opened row beside the closing that counts: the first that says what became of the
-/// message, else one that says `unknown`.
+/// An opened row `o` beside the closing `c` that counts ([`CLOSING`]): the first that says what
+/// became of the message, else one that says `unknown`.
 const SELECT: &str = "
 SELECT
     o.seq, o.entry, o.at_us,
@@ -26,31 +27,25 @@ SELECT
     c.principal AS closed_principal, c.principal_kind AS closed_principal_kind,
     c.authentication AS closed_authentication, c.profile AS closed_profile,
     c.server AS closed_server, c.target AS closed_target, c.definition AS closed_definition
-FROM audit_record AS o
-LEFT JOIN audit_record AS c ON c.seq = (
-    SELECT x.seq FROM audit_record AS x
-    WHERE x.entry = o.entry AND x.kind = 'closed'
-    ORDER BY x.outcome = 'unknown', x.seq
-    LIMIT 1
-)
-WHERE o.kind = 'opened'";
+FROM audit_record AS o";
 
 /// The query that answers `filter`. Every value of the filter is a bound parameter.
-pub(super) fn query(filter: &AuditFilter) -> QueryBuilder<sqlx::Sqlite> {
+pub(super) fn query(filter: &AuditFilter) -> QueryBuilder<Db> {
     let mut query = QueryBuilder::new(SELECT);
+    query.push(CLOSING).push(" WHERE o.kind = 'opened'");
     // Entries are stored about in the order of their time, but not exactly: the index on time
-    // bounds the positions to read, the second condition decides. The `+` keeps SQLite from
-    // looking for the least position row by row.
+    // bounds the positions to read, the second condition decides. The `+ 0` keeps the database
+    // from looking for the least position row by row.
     if let Some(since) = filter.since_us {
         query
-            .push(" AND o.seq >= (SELECT min(+seq) FROM audit_record WHERE kind = 'opened' AND at_us >= ")
+            .push(" AND o.seq >= (SELECT min(seq + 0) FROM audit_record WHERE kind = 'opened' AND at_us >= ")
             .push_bind(since)
             .push(") AND o.at_us >= ")
             .push_bind(since);
     }
     if let Some(until) = filter.until_us {
         query
-            .push(" AND o.seq <= (SELECT max(+seq) FROM audit_record WHERE kind = 'opened' AND at_us < ")
+            .push(" AND o.seq <= (SELECT max(seq + 0) FROM audit_record WHERE kind = 'opened' AND at_us < ")
             .push_bind(until)
             .push(") AND o.at_us < ")
             .push_bind(until);
@@ -112,7 +107,7 @@ pub(super) fn query(filter: &AuditFilter) -> QueryBuilder<sqlx::Sqlite> {
 /// this only says which entries may match, and another condition decides. The index leaves out
 /// the value `unless`, which most rows have.
 fn push_index(
-    query: &mut QueryBuilder<sqlx::Sqlite>,
+    query: &mut QueryBuilder<Db>,
     column: &'static str,
     unless: Option<&'static str>,
     pattern: &str,
@@ -127,7 +122,7 @@ fn push_index(
     query.push(" AND o.entry IN (SELECT entry FROM audit_record WHERE ");
     push_match(query, column, pattern);
     if let Some(common) = unless {
-        // SQLite takes a partial index only where its condition stands in the query.
+        // A database takes a partial index only where its condition stands in the query.
         query
             .push(" AND ")
             .push(column)
@@ -139,7 +134,7 @@ fn push_index(
 }
 
 /// Reads a row of [`query`].
-pub(super) fn entry(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
+pub(super) fn entry(row: &Row) -> Result<AuditEntry, StoreError> {
     let columns = Columns(row);
     let closed = match columns.read::<Option<String>>("closed_entry")? {
         Some(entry) => Some(closed(&columns, entry)?),
@@ -153,7 +148,7 @@ pub(super) fn entry(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
 }
 
 /// Reads the beginning from a row of [`query`], or as it was written from an opened row.
-pub(super) fn opened(row: &SqliteRow) -> Result<Opened, StoreError> {
+pub(super) fn opened(row: &Row) -> Result<Opened, StoreError> {
     let row = Columns(row);
     Ok(Opened {
         entry: row.read("entry")?,
@@ -207,20 +202,24 @@ fn closed(row: &Columns<'_>, entry: String) -> Result<Closed, StoreError> {
 ///
 /// A prefix becomes a range instead of `LIKE`: nothing in it needs escaping, case counts, and
 /// an index serves it.
-fn push_match(query: &mut QueryBuilder<sqlx::Sqlite>, value: &'static str, pattern: &str) {
+fn push_match(query: &mut QueryBuilder<Db>, value: &'static str, pattern: &str) {
     let Some(prefix) = pattern.strip_suffix('*') else {
-        query.push(value).push(" = ").push_bind(pattern.to_owned());
+        query
+            .push(value)
+            .push(" = ")
+            .push_bind(text(pattern).to_string());
         return;
     };
-    query.push(value).push(" >= ").push_bind(prefix.to_owned());
-    if let Some(end) = end_of_prefix(prefix) {
+    let prefix = text(prefix).to_string();
+    query.push(value).push(" >= ").push_bind(prefix.clone());
+    if let Some(end) = end_of_prefix(&prefix) {
         query.push(" AND ").push(value).push(" < ").push_bind(end);
     }
 }
 
 /// The least text that is greater than every text starting with `prefix`, in the order of
-/// code points (which is the order of UTF-8 bytes, SQLite's own). `None` if there is none.
-fn end_of_prefix(prefix: &str) -> Option<String> {
+/// code points (which is the order of UTF-8 bytes, the databases' own). `None` if there is none.
+pub(super) fn end_of_prefix(prefix: &str) -> Option<String> {
     let mut characters: Vec<char> = prefix.chars().collect();
     while let Some(last) = characters.pop() {
         if let Some(next) = successor(last) {
@@ -238,6 +237,3 @@ fn successor(character: char) -> Option<char> {
         _ => char::from_u32(u32::from(character).checked_add(1)?),
     }
 }
-
-#[cfg(test)]
-mod tests;

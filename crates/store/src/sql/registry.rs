@@ -1,10 +1,9 @@
-//! The definition registry in SQLite.
+//! The definition registry. Compiled for each database, see `sqlite.rs` and `postgres.rs`.
 
 use async_trait::async_trait;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::rows::Columns;
-use super::{Sqlite, failure};
+use super::{Backend, Connection, Row, failure, plain, text};
 use crate::{
     Decided, Decision, DefinitionKey, DefinitionRecord, Observation, RegistryStore, State,
     StoreError,
@@ -14,7 +13,7 @@ use crate::{
 const LAST_SEEN_STEP_US: i64 = 60_000_000;
 
 #[async_trait]
-impl RegistryStore for Sqlite {
+impl RegistryStore for Backend {
     async fn load(&self) -> Result<Vec<DefinitionRecord>, StoreError> {
         let rows = sqlx::query(
             "SELECT * FROM definition_version
@@ -102,11 +101,11 @@ impl RegistryStore for Sqlite {
     async fn history(&self, key: &DefinitionKey) -> Result<Vec<Decision>, StoreError> {
         let rows = sqlx::query(
             "SELECT * FROM definition_history
-            WHERE server = ? AND kind = ? AND name = ? ORDER BY seq",
+            WHERE server = $1 AND kind = $2 AND name = $3 ORDER BY seq",
         )
-        .bind(key.server.as_str())
-        .bind(key.kind.as_str())
-        .bind(key.name.as_str())
+        .bind(text(&key.server))
+        .bind(text(&key.kind))
+        .bind(text(&key.name))
         .fetch_all(&self.readers)
         .await
         .map_err(failure::translate)?;
@@ -133,14 +132,14 @@ struct Change<'a> {
 
 /// Stores a version that is new; returns the state it got, `None` for a known version.
 async fn insert_version(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     observation: &Observation,
     at_us: i64,
 ) -> Result<Option<State>, StoreError> {
     let Observation {
         key,
         hash,
-        text,
+        text: definition,
         state,
         findings,
     } = observation;
@@ -156,14 +155,14 @@ async fn insert_version(
     let inserted = sqlx::query(
         "INSERT INTO definition_version
             (server, kind, name, hash, text, state, first_seen_us, last_seen_us, findings)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         ON CONFLICT (server, kind, name, hash) DO NOTHING",
     )
-    .bind(key.server.as_str())
-    .bind(key.kind.as_str())
-    .bind(key.name.as_str())
-    .bind(hash.as_str())
-    .bind(text.as_str())
+    .bind(text(&key.server))
+    .bind(text(&key.kind))
+    .bind(text(&key.name))
+    .bind(text(hash))
+    .bind(text(definition))
     .bind(state.as_str())
     .bind(at_us)
     .bind(at_us)
@@ -175,19 +174,19 @@ async fn insert_version(
 }
 
 async fn touch_version(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     observation: &Observation,
     at_us: i64,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE definition_version SET last_seen_us = ?
-        WHERE server = ? AND kind = ? AND name = ? AND hash = ? AND last_seen_us <= ?",
+        "UPDATE definition_version SET last_seen_us = $1
+        WHERE server = $2 AND kind = $3 AND name = $4 AND hash = $5 AND last_seen_us <= $6",
     )
     .bind(at_us)
-    .bind(observation.key.server.as_str())
-    .bind(observation.key.kind.as_str())
-    .bind(observation.key.name.as_str())
-    .bind(observation.hash.as_str())
+    .bind(text(&observation.key.server))
+    .bind(text(&observation.key.kind))
+    .bind(text(&observation.key.name))
+    .bind(text(&observation.hash))
     .bind(at_us.saturating_sub(LAST_SEEN_STEP_US))
     .execute(connection)
     .await
@@ -196,18 +195,18 @@ async fn touch_version(
 }
 
 async fn state_of(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     key: &DefinitionKey,
     hash: &str,
 ) -> Result<Option<State>, StoreError> {
     let row = sqlx::query(
         "SELECT state FROM definition_version
-        WHERE server = ? AND kind = ? AND name = ? AND hash = ?",
+        WHERE server = $1 AND kind = $2 AND name = $3 AND hash = $4",
     )
-    .bind(key.server.as_str())
-    .bind(key.kind.as_str())
-    .bind(key.name.as_str())
-    .bind(hash)
+    .bind(text(&key.server))
+    .bind(text(&key.kind))
+    .bind(text(&key.name))
+    .bind(text(hash))
     .fetch_optional(connection)
     .await
     .map_err(failure::translate)?;
@@ -216,42 +215,43 @@ async fn state_of(
 
 /// The hash of the approved version of `key`, if that is another than `hash`.
 async fn approved_beside(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     key: &DefinitionKey,
     hash: &str,
 ) -> Result<Option<String>, StoreError> {
     sqlx::query_scalar(
         "SELECT hash FROM definition_version
-        WHERE server = ? AND kind = ? AND name = ? AND hash <> ? AND state = 'approved'",
+        WHERE server = $1 AND kind = $2 AND name = $3 AND hash <> $4 AND state = 'approved'",
     )
-    .bind(key.server.as_str())
-    .bind(key.kind.as_str())
-    .bind(key.name.as_str())
-    .bind(hash)
+    .bind(text(&key.server))
+    .bind(text(&key.kind))
+    .bind(text(&key.name))
+    .bind(text(hash))
     .fetch_optional(connection)
     .await
+    .map(|found| found.map(plain))
     .map_err(failure::translate)
 }
 
 async fn set_state(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     key: &DefinitionKey,
     hash: &str,
     change: Change<'_>,
 ) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE definition_version
-        SET state = ?, decided_by = ?, decided_at_us = ?, note = ?
-        WHERE server = ? AND kind = ? AND name = ? AND hash = ?",
+        SET state = $1, decided_by = $2, decided_at_us = $3, note = $4
+        WHERE server = $5 AND kind = $6 AND name = $7 AND hash = $8",
     )
     .bind(change.to.as_str())
-    .bind(change.by)
+    .bind(change.by.map(text))
     .bind(change.at_us)
-    .bind(change.note)
-    .bind(key.server.as_str())
-    .bind(key.kind.as_str())
-    .bind(key.name.as_str())
-    .bind(hash)
+    .bind(change.note.map(text))
+    .bind(text(&key.server))
+    .bind(text(&key.kind))
+    .bind(text(&key.name))
+    .bind(text(hash))
     .execute(&mut *connection)
     .await
     .map_err(failure::translate)?;
@@ -259,7 +259,7 @@ async fn set_state(
 }
 
 async fn append_history(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     key: &DefinitionKey,
     hash: &str,
     change: Change<'_>,
@@ -267,24 +267,24 @@ async fn append_history(
     sqlx::query(
         "INSERT INTO definition_history
             (server, kind, name, hash, state_before, state_after, decided_by, at_us, note)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
-    .bind(key.server.as_str())
-    .bind(key.kind.as_str())
-    .bind(key.name.as_str())
-    .bind(hash)
+    .bind(text(&key.server))
+    .bind(text(&key.kind))
+    .bind(text(&key.name))
+    .bind(text(hash))
     .bind(change.from.map(State::as_str))
     .bind(change.to.as_str())
-    .bind(change.by)
+    .bind(change.by.map(text))
     .bind(change.at_us)
-    .bind(change.note)
+    .bind(change.note.map(text))
     .execute(connection)
     .await
     .map(drop)
     .map_err(failure::translate)
 }
 
-async fn next_generation(connection: &mut SqliteConnection) -> Result<i64, StoreError> {
+async fn next_generation(connection: &mut Connection) -> Result<i64, StoreError> {
     sqlx::query_scalar(
         "UPDATE definition_generation SET generation = generation + 1 RETURNING generation",
     )
@@ -293,7 +293,7 @@ async fn next_generation(connection: &mut SqliteConnection) -> Result<i64, Store
     .map_err(failure::translate)
 }
 
-fn record(row: &SqliteRow) -> Result<DefinitionRecord, StoreError> {
+fn record(row: &Row) -> Result<DefinitionRecord, StoreError> {
     let row = Columns(row);
     Ok(DefinitionRecord {
         key: key(&row)?,
@@ -309,7 +309,7 @@ fn record(row: &SqliteRow) -> Result<DefinitionRecord, StoreError> {
     })
 }
 
-fn decision(row: &SqliteRow) -> Result<Decision, StoreError> {
+fn decision(row: &Row) -> Result<Decision, StoreError> {
     let row = Columns(row);
     Ok(Decision {
         seq: row.read("seq")?,

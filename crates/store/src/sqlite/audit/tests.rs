@@ -1,6 +1,9 @@
 use proptest::prelude::*;
 use sqlx::Row;
 
+use sqlx::QueryBuilder;
+
+use super::search::{end_of_prefix, query};
 use super::*;
 use crate::Sqlite;
 

@@ -1,19 +1,21 @@
-//! Ended sessions and shared secrets in SQLite.
+//! Ended sessions and shared secrets. Compiled for each database, see `sqlite.rs` and
+//! `postgres.rs`.
 
 use async_trait::async_trait;
 
-use super::{Sqlite, failure};
+use super::{Backend, failure, plain, text};
 use crate::{SessionStore, StoreError};
 
 #[async_trait]
-impl SessionStore for Sqlite {
+impl SessionStore for Backend {
     async fn terminate(&self, session: &str, expires_us: i64) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO terminated_session (session, expires_us) VALUES (?, ?)
+            "INSERT INTO terminated_session (session, expires_us) VALUES ($1, $2)
             ON CONFLICT (session)
-            DO UPDATE SET expires_us = max(expires_us, excluded.expires_us)",
+            DO UPDATE SET expires_us = excluded.expires_us
+            WHERE excluded.expires_us > terminated_session.expires_us",
         )
-        .bind(session)
+        .bind(text(session))
         .bind(expires_us)
         .execute(&self.writer)
         .await
@@ -22,22 +24,27 @@ impl SessionStore for Sqlite {
     }
 
     async fn is_terminated(&self, session: &str) -> Result<bool, StoreError> {
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM terminated_session WHERE session = ?)")
-            .bind(session)
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM terminated_session WHERE session = $1)")
+            .bind(text(session))
             .fetch_one(&self.readers)
             .await
             .map_err(failure::translate)
     }
 
     async fn terminated(&self) -> Result<Vec<(String, i64)>, StoreError> {
-        sqlx::query_as("SELECT session, expires_us FROM terminated_session ORDER BY session")
-            .fetch_all(&self.readers)
-            .await
-            .map_err(failure::translate)
+        let ended: Vec<(String, i64)> =
+            sqlx::query_as("SELECT session, expires_us FROM terminated_session ORDER BY session")
+                .fetch_all(&self.readers)
+                .await
+                .map_err(failure::translate)?;
+        Ok(ended
+            .into_iter()
+            .map(|(session, expires_us)| (plain(session), expires_us))
+            .collect())
     }
 
     async fn purge(&self, now_us: i64) -> Result<u64, StoreError> {
-        let purged = sqlx::query("DELETE FROM terminated_session WHERE expires_us <= ?")
+        let purged = sqlx::query("DELETE FROM terminated_session WHERE expires_us <= $1")
             .bind(now_us)
             .execute(&self.writer)
             .await
@@ -50,9 +57,9 @@ impl SessionStore for Sqlite {
         name: &str,
         make: &(dyn Fn() -> Vec<u8> + Send + Sync),
     ) -> Result<Vec<u8>, StoreError> {
-        const STORED: &str = "SELECT value FROM shared_secret WHERE name = ?";
+        const STORED: &str = "SELECT value FROM shared_secret WHERE name = $1";
         let stored = sqlx::query_scalar(STORED)
-            .bind(name)
+            .bind(text(name))
             .fetch_optional(&self.readers)
             .await
             .map_err(failure::translate)?;
@@ -61,17 +68,17 @@ impl SessionStore for Sqlite {
         }
         let mut transaction = self.begin().await?;
         sqlx::query(
-            "INSERT INTO shared_secret (name, value) VALUES (?, ?)
+            "INSERT INTO shared_secret (name, value) VALUES ($1, $2)
             ON CONFLICT (name) DO NOTHING",
         )
-        .bind(name)
+        .bind(text(name))
         .bind(make())
         .execute(&mut *transaction)
         .await
         .map_err(failure::translate)?;
         // Another process may have been first: what is stored counts, not what was made.
         let value = sqlx::query_scalar(STORED)
-            .bind(name)
+            .bind(text(name))
             .fetch_one(&mut *transaction)
             .await
             .map_err(failure::translate)?;
