@@ -1,0 +1,310 @@
+//! A request to a token endpoint, and the strict reading of its answer (RFC 6749 sections 5.1, 5.2).
+
+mod refused;
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::StatusCode;
+use portcullis_egress::Client;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+pub use refused::{ClaimsChallenge, ErrorCode, Refused};
+
+use crate::back_channel::{Answer, BackChannel, CallError, is_json};
+use crate::client_auth::ClientIdentity;
+use crate::document::Document;
+use crate::form::Form;
+use crate::metadata::{AuthorizationServer, MetadataError};
+use crate::resource::Resource;
+use crate::scope::{Growth, Scopes};
+
+/// Most bytes of one token. More does not fit into the header fields that servers accept.
+const MAX_TOKEN: usize = 64 * 1024;
+/// Longest life that a token is given, in seconds: ten years.
+const MAX_LIFE: i64 = 10 * 366 * 24 * 3600;
+
+/// The token endpoint of one authorization server. A clone is cheap.
+#[derive(Clone)]
+pub struct TokenClient {
+    channel: BackChannel,
+    endpoint: Url,
+    growth: Growth,
+}
+
+/// What a token is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The resource (RFC 8707); MCP demands it with every grant, refreshing included.
+    pub resource: Option<&'a Resource>,
+    /// The scopes; none leaves it to the server.
+    pub scopes: &'a Scopes,
+}
+
+/// What a token endpoint gave. `Debug` shows no token.
+pub struct Tokens {
+    /// The access token; with [`TokenType::NotApplicable`] another kind of token.
+    pub access: SecretString,
+    /// How it is used.
+    pub token_type: TokenType,
+    /// When it ends, in seconds since 1970, reckoned from before the request; `None` when the
+    /// server does not say.
+    pub expires_at: Option<i64>,
+    /// The refresh token. After a refresh: the new one, which replaces the old one; `None` when the
+    /// old one stays good.
+    pub refresh: Option<SecretString>,
+    /// The scopes granted: those of the answer, else those that were asked for.
+    pub scopes: Scopes,
+    /// The ID token, as it came: nothing of it has been verified but its nonce after a sign-in.
+    pub id_token: Option<SecretString>,
+    /// What kind of token `access` is (RFC 8693 section 3).
+    pub issued_token_type: Option<String>,
+}
+
+/// How a token is used (`token_type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenType {
+    /// `Authorization: Bearer` (RFC 6750).
+    Bearer,
+    /// `N_A`: it is no access token (RFC 8693 section 2.2.1).
+    NotApplicable,
+}
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// The server was not asked, or did not answer.
+    #[error("no answer from the token endpoint")]
+    Call(#[from] CallError),
+    /// The server refused, and a fresh sign-in with these claims may help (Entra ID's Conditional
+    /// Access). No other token may be used in place of the one that was refused.
+    #[error("the authorization server demands another sign-in")]
+    InteractionRequired(Box<ClaimsChallenge>),
+    /// The server refused.
+    #[error("the authorization server refused: {}", .0.code)]
+    Refused(Box<Refused>),
+    /// The answer has this status and is no OAuth answer.
+    #[error("the token endpoint answered with status {0}")]
+    Status(u16),
+    /// The answer is not what RFC 6749 section 5.1 says.
+    #[error("the token endpoint's answer is malformed: {0}")]
+    Malformed(&'static str),
+    /// The token may do more than was asked for.
+    #[error("the authorization server granted more than was asked for")]
+    ScopeWidened,
+    /// The token is of a type that was not asked for.
+    #[error("the authorization server gave another type of token")]
+    TokenType,
+    /// This gateway does not send the request.
+    #[error("the request is not made: {0}")]
+    NotAsked(NotAsked),
+}
+
+/// Why a request is refused before it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotAsked {
+    /// The answer to the sign-in belongs to another authorization server or client.
+    #[error("the sign-in was begun at another authorization server")]
+    OtherServer,
+    /// A client that proves nothing cannot act for itself (RFC 6749 section 4.4).
+    #[error("a public client has no credentials of its own")]
+    PublicClient,
+    /// More scopes than the caller may pass on.
+    #[error("the scopes are wider than what may be passed on")]
+    WiderScope,
+    /// The chain of actors would be too long.
+    #[error("the chain of delegation is too long")]
+    ChainTooLong,
+    /// Entra ID gives a token for one resource only.
+    #[error("the scopes name no resource, or several")]
+    SeveralResources,
+    /// A value that has to be there is missing.
+    #[error("nothing to exchange it for is named")]
+    NoTarget,
+}
+
+/// What the answer has to be, besides well-formed.
+pub(crate) struct Expected<'a> {
+    pub(crate) scopes: &'a Scopes,
+    pub(crate) kind: Kind<'a>,
+}
+
+pub(crate) enum Kind<'a> {
+    /// An access token; `issued_token_type` is read if it is there.
+    Access,
+    /// The answer to an exchange: `issued_token_type` has to be this one.
+    Issued(&'a str),
+}
+
+impl TokenClient {
+    /// The token endpoint of the server that this metadata is about.
+    ///
+    /// # Errors
+    /// [`MetadataError::NoEndpoint`]
+    pub fn at(http: Client, server: &Arc<AuthorizationServer>, identity: Arc<ClientIdentity>) -> Result<Self, MetadataError> {
+        let endpoint = server.token_endpoint()?.clone();
+        Ok(Self::new(BackChannel::new(http, Arc::clone(server), identity), endpoint))
+    }
+
+    /// The token endpoint of the server behind `channel`.
+    pub fn new(channel: BackChannel, endpoint: Url) -> Self {
+        Self {
+            channel,
+            endpoint,
+            growth: Growth::Never,
+        }
+    }
+
+    /// What the server may grant beyond what was asked for; [`Growth::Never`] when not set.
+    #[must_use]
+    pub fn growth(mut self, growth: Growth) -> Self {
+        self.growth = growth;
+        self
+    }
+
+    /// The way to the server.
+    pub fn channel(&self) -> &BackChannel {
+        &self.channel
+    }
+
+    /// Posts `form` and reads the answer.
+    pub(crate) async fn request(&self, form: Form, expected: &Expected<'_>, now: i64) -> Result<Tokens, TokenError> {
+        let answer = self.channel.send(&self.endpoint, form, now).await?;
+        read(&answer, expected, self.growth, now)
+    }
+}
+
+impl Asked<'_> {
+    pub(crate) fn add_to(&self, form: &mut Form) {
+        form.add_some("resource", self.resource.map(Resource::as_str));
+        if !self.scopes.is_empty() {
+            form.add("scope", &self.scopes.to_string());
+        }
+    }
+
+    pub(crate) fn access(&self) -> Expected<'_> {
+        Expected {
+            scopes: self.scopes,
+            kind: Kind::Access,
+        }
+    }
+}
+
+fn read(answer: &Answer, expected: &Expected<'_>, growth: Growth, now: i64) -> Result<Tokens, TokenError> {
+    let (head, body) = (&answer.response, answer.response.body());
+    let status = head.status();
+    let document = is_json(head.headers()).then(|| Document::parse(body));
+    if status != StatusCode::OK {
+        return Err(match document {
+            Some(Ok(document)) => refused::read(&document, answer),
+            _ => TokenError::Status(status.as_u16()),
+        });
+    }
+    let document = document
+        .ok_or(TokenError::Malformed("not declared to be json"))?
+        .map_err(|_| TokenError::Malformed("not a strict json object"))?;
+    if document.has("error") {
+        // Some servers refuse with status 200.
+        return Err(refused::read(&document, answer));
+    }
+    tokens(&document, expected, growth, now)
+}
+
+fn tokens(document: &Document, expected: &Expected<'_>, growth: Growth, now: i64) -> Result<Tokens, TokenError> {
+    let access = token(document, "access_token")?.ok_or(TokenError::Malformed("access_token is missing"))?;
+    let issued = text(document, "issued_token_type")?;
+    let token_type = match (&expected.kind, text(document, "token_type")?) {
+        (_, None) => return Err(TokenError::Malformed("token_type is missing")),
+        (Kind::Issued(wanted), Some(name)) => exchanged(wanted, issued, name)?,
+        (Kind::Access, Some(name)) if name.eq_ignore_ascii_case("bearer") => TokenType::Bearer,
+        (Kind::Access, Some(_)) => return Err(TokenError::TokenType),
+    };
+    let scopes = match text(document, "scope")? {
+        Some(scope) => Scopes::parse(scope).map_err(|_| TokenError::Malformed("scope"))?,
+        None => expected.scopes.clone(),
+    };
+    if !expected.scopes.permit(&scopes, growth) {
+        return Err(TokenError::ScopeWidened);
+    }
+    Ok(Tokens {
+        access,
+        token_type,
+        expires_at: expires_at(document, now)?,
+        refresh: token(document, "refresh_token")?,
+        scopes,
+        id_token: token(document, "id_token")?,
+        issued_token_type: issued.map(str::to_owned),
+    })
+}
+
+/// The type of an exchanged token: `Bearer` for access tokens, `N_A` for all others. The name of a
+/// type is compared without case, as token types are (RFC 6749 section 5.1).
+fn exchanged(wanted: &str, issued: Option<&str>, name: &str) -> Result<TokenType, TokenError> {
+    use crate::exchange::{ACCESS_TOKEN, JWT};
+
+    let issued = issued.ok_or(TokenError::Malformed("issued_token_type is missing"))?;
+    let both_access = [ACCESS_TOKEN, JWT].contains(&wanted) && [ACCESS_TOKEN, JWT].contains(&issued);
+    if issued != wanted && !both_access {
+        return Err(TokenError::TokenType);
+    }
+    match name {
+        name if both_access && name.eq_ignore_ascii_case("bearer") => Ok(TokenType::Bearer),
+        name if !both_access && name.eq_ignore_ascii_case("n_a") => Ok(TokenType::NotApplicable),
+        _ => Err(TokenError::TokenType),
+    }
+}
+
+/// Some servers write the number as a string.
+fn expires_at(document: &Document, now: i64) -> Result<Option<i64>, TokenError> {
+    const WRONG: TokenError = TokenError::Malformed("expires_in");
+    let seconds = match document.seconds("expires_in") {
+        Ok(seconds) => seconds,
+        Err(_) => Some(text(document, "expires_in")?.and_then(|text| text.parse().ok()).ok_or(WRONG)?),
+    };
+    match seconds {
+        None => Ok(None),
+        Some(seconds) if seconds < 0 => Err(WRONG),
+        Some(seconds) => Ok(Some(now.saturating_add(seconds.min(MAX_LIFE)))),
+    }
+}
+
+/// A token: visible ASCII without spaces, since it goes into a header field.
+fn token(document: &Document, name: &'static str) -> Result<Option<SecretString>, TokenError> {
+    let Some(token) = text(document, name)? else {
+        return Ok(None);
+    };
+    if token.is_empty() || token.len() > MAX_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(TokenError::Malformed(name));
+    }
+    Ok(Some(SecretString::from(token)))
+}
+
+fn text<'a>(document: &'a Document, name: &'static str) -> Result<Option<&'a str>, TokenError> {
+    document.text(name).map_err(|_| TokenError::Malformed(name))
+}
+
+impl Tokens {
+    /// Whether this token is another one than `old`, compared by content. For refresh tokens.
+    pub fn rotated(&self, old: &SecretString) -> bool {
+        self.refresh
+            .as_ref()
+            .is_some_and(|new| new.expose_secret() != old.expose_secret())
+    }
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens")
+            .field("token_type", &self.token_type)
+            .field("expires_at", &self.expires_at)
+            .field("refresh", &self.refresh.is_some())
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
