@@ -1,5 +1,6 @@
 //! Requests from this gateway straight to an authorization server.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -128,6 +129,15 @@ impl BackChannel {
             .await
             .map_err(CallError::Unreachable)?;
         Ok(Answer { response, sent })
+    }
+}
+
+impl fmt::Debug for BackChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BackChannel")
+            .field("issuer", &self.issuer)
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
     }
 }
 

@@ -12,6 +12,7 @@ use url::Url;
 
 pub use dynamic::{Registered, RegistrationError, register};
 
+use crate::client_document::client_id_address;
 use crate::document::{is_loopback, is_secure};
 use crate::scope::Scopes;
 
@@ -78,7 +79,7 @@ pub fn choose<'a>(choices: &Choices<'a>) -> Choice<'a> {
         return Choice::Registered;
     }
     match (choices.document, choices.registration) {
-        (Some(document), _) if choices.takes_documents && is_client_id(document) => Choice::Document(document),
+        (Some(document), _) if choices.takes_documents && client_id_address(document.as_str()).is_ok() => Choice::Document(document),
         (_, Some(endpoint)) if choices.may_register && is_secure(endpoint) => Choice::Register(endpoint),
         _ => Choice::Nothing,
     }
@@ -91,7 +92,7 @@ impl ClientMetadata {
     /// # Errors
     /// [`MetadataRefused`] when the address is no client id, or the method rests on a shared secret.
     pub fn document(&self, client_id: &Url) -> Result<Value, MetadataRefused> {
-        if !is_client_id(client_id) {
+        if client_id_address(client_id.as_str()).is_err() {
             return Err(MetadataRefused::ClientId);
         }
         if self.auth_method == AuthMethod::SecretBasic {
@@ -164,12 +165,6 @@ pub enum MetadataRefused {
     /// A public document cannot hold a secret.
     #[error("a client metadata document cannot rest on a shared secret")]
     SharedSecret,
-}
-
-/// Client ID Metadata Document section 3.
-fn is_client_id(url: &Url) -> bool {
-    let userinfo = !url.username().is_empty() || url.password().is_some();
-    url.scheme() == "https" && url.has_host() && !userinfo && url.fragment().is_none() && url.path().len() > 1
 }
 
 #[cfg(test)]

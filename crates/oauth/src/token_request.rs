@@ -26,7 +26,7 @@ const MAX_TOKEN: usize = 64 * 1024;
 const MAX_LIFE: i64 = 10 * 366 * 24 * 3600;
 
 /// The token endpoint of one authorization server. A clone is cheap.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct TokenClient {
     channel: BackChannel,
     endpoint: Url,
