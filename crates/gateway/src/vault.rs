@@ -130,6 +130,7 @@ pub(crate) fn spec(
                 config::HttpKind::StreamableHttp => upstream::HttpKind::Streamable,
                 config::HttpKind::Sse => upstream::HttpKind::Sse,
             },
+            tls: None,
         },
         config::Transport::OpenApi {
             document: _,
@@ -143,6 +144,7 @@ pub(crate) fn spec(
                 .ok_or_else(|| VaultError::Document(name.to_owned()))?,
             base: address(name, url)?,
             headers: sent(headers, plain_headers)?,
+            tls: None,
         },
     };
     Ok(Spec {

@@ -11,7 +11,7 @@ use crate::handshake::Agreement;
 use crate::lifeline::End;
 use crate::link::{Link, Origin};
 use crate::list_changes::ListChanges;
-use crate::loose::Loose;
+use crate::loose::{Hears, Loose};
 use crate::outgoing::Call;
 use crate::peer::{Discards, Peer};
 use crate::stdio::before;
@@ -149,7 +149,12 @@ impl Connection {
     /// A reader of what belongs to no exchange. While there is none, requests of the server that
     /// belong to no exchange are refused.
     pub fn loose(&self) -> Loose {
-        self.peer.loose.join(&self.peer)
+        self.peer.loose.join(&self.peer, Hears::Everything)
+    }
+
+    /// A reader of the notifications that belong to no exchange. It is given no requests.
+    pub fn announcements(&self) -> Loose {
+        self.peer.loose.join(&self.peer, Hears::Notifications)
     }
 
     /// When a request that is made now must be answered.

@@ -72,6 +72,16 @@ pub enum UpstreamError {
     /// TLS could not be set up or the certificate was not accepted.
     #[error("no secure connection to the server")]
     Tls(#[source] Cause),
+    /// The server's certificate is valid, but its key is none of those that are pinned for it: this
+    /// is another server, or one whose key was changed without a word.
+    #[error("the server's key is not one of those pinned for it")]
+    Identity,
+    /// The address leads to no place where the gateway sends anything.
+    #[error("the server's address is refused by the rule {rule}")]
+    Address {
+        /// The rule that refuses it.
+        rule: portcullis_egress::Rule,
+    },
     /// No connection to the server's address.
     #[error("no connection to the server")]
     Connect(#[source] Cause),

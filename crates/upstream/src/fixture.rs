@@ -24,6 +24,7 @@ pub(crate) fn peer(legacy: &str) -> (Arc<Peer>, mpsc::Receiver<String>) {
             url: Uri::from_static("http://127.0.0.1/"),
             headers: Vec::new(),
             kind: HttpKind::Auto,
+            tls: None,
         },
         era: EraChoice::Auto,
         startup_timeout: Duration::ZERO,

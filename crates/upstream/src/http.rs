@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use client::HttpClient;
+pub(crate) use client::without_user;
 pub(crate) use events::Events;
 pub(crate) use exchange::HttpExchange;
 pub(crate) use post::{Endpoint, Reply, configured, media_type, reply};

@@ -15,8 +15,8 @@ const MAX_MESSAGES: usize = 256;
 /// declared, and the notifications `resources/updated`, `message`, `elicitation/complete` and
 /// `cancelled` (of such a request).
 ///
-/// Every reader gets every notification. A request goes to one reader alone, the latest that is
-/// there, and is that reader's to answer once [`Loose::next`] gave it; one that nobody takes is
+/// Every reader gets every notification. A request goes to one reader alone, the latest that takes
+/// requests, and is that reader's to answer once [`Loose::next`] gave it; one that nobody takes is
 /// answered with an error. A reader that falls behind loses the oldest messages.
 #[derive(Debug)]
 #[must_use = "messages are kept for it until it is dropped"]
@@ -42,16 +42,25 @@ impl Loose {
     }
 }
 
+/// What a reader is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hears {
+    /// Notifications, and requests that it answers.
+    Everything,
+    /// Notifications alone.
+    Notifications,
+}
+
 /// The readers of one connection, the latest last.
 #[derive(Debug, Default)]
-pub(crate) struct Holders(Mutex<Vec<Weak<Queue>>>);
+pub(crate) struct Holders(Mutex<Vec<(Weak<Queue>, Hears)>>);
 
 impl Holders {
-    pub(crate) fn join(&self, peer: &Arc<Peer>) -> Loose {
+    pub(crate) fn join(&self, peer: &Arc<Peer>, hears: Hears) -> Loose {
         let queue = Arc::new(Queue::new(peer.limits.max_bytes));
         let mut holders = self.lock();
-        holders.retain(|holder| holder.strong_count() > 0);
-        holders.push(Arc::downgrade(&queue));
+        holders.retain(|(holder, _)| holder.strong_count() > 0);
+        holders.push((Arc::downgrade(&queue), hears));
         drop(holders);
         Loose {
             queue,
@@ -59,10 +68,16 @@ impl Holders {
         }
     }
 
-    /// Gives a request to the latest reader. Without any, nothing of the kind is on offer.
+    /// Gives a request to the latest reader that takes requests. Without any, nothing of the kind is
+    /// on offer.
     pub(crate) fn ask(&self, request: Parcel) {
-        let holders = self.queues();
-        match holders.last() {
+        let latest = self
+            .lock()
+            .iter()
+            .rev()
+            .filter(|(_, hears)| *hears == Hears::Everything)
+            .find_map(|(holder, _)| holder.upgrade());
+        match latest {
             Some(queue) => queue.push(Entry::Request(request)),
             None => request.refuse(codes::METHOD_NOT_FOUND, "not offered by this client"),
         }
@@ -85,10 +100,13 @@ impl Holders {
     }
 
     fn queues(&self) -> Vec<Arc<Queue>> {
-        self.lock().iter().filter_map(Weak::upgrade).collect()
+        self.lock()
+            .iter()
+            .filter_map(|(holder, _)| holder.upgrade())
+            .collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Queue>>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<(Weak<Queue>, Hears)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

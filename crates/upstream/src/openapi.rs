@@ -21,7 +21,7 @@ use portcullis_mcp::{Message, Method, codes, message};
 use portcullis_openapi::{Document, HttpRequest};
 use secrecy::SecretString;
 
-use crate::http::configured;
+use crate::http::{configured, without_user};
 use crate::outgoing::Call;
 use crate::peer::Peer;
 use crate::stdio::before;
@@ -57,7 +57,7 @@ impl OpenApiLink {
             peer,
             client,
             document,
-            base: base.clone(),
+            base: without_user(base.clone()),
             configured: configured(headers)?,
         })
     }

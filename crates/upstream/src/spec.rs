@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, Uri};
+use portcullis_egress::PeerTls;
 use portcullis_mcp::Method;
 use portcullis_mcp::json::{self, Limits, Object};
 use portcullis_openapi::Document;
@@ -94,6 +95,8 @@ pub enum Transport {
         headers: Vec<(HeaderName, SecretString)>,
         /// Which of the two HTTP transports.
         kind: HttpKind,
+        /// Who the server is: what differs for it from the TLS of all servers.
+        tls: Option<Box<PeerTls>>,
     },
     /// An HTTP API that an OpenAPI document describes. Its operations are tools, which one HTTP
     /// request each answers; there is no MCP on the wire.
@@ -105,6 +108,8 @@ pub enum Transport {
         /// Headers added to every request. They replace what a caller says by header parameters
         /// of the same name.
         headers: Vec<(HeaderName, SecretString)>,
+        /// Who the API is: what differs for it from the TLS of all servers.
+        tls: Option<Box<PeerTls>>,
     },
 }
 

@@ -1,6 +1,6 @@
 //! One supervised server: opened when first needed, opened again after it died.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -53,6 +53,8 @@ pub enum Status {
 struct Inner {
     spec: Spec,
     client: HttpClient,
+    /// The client for this server alone, when its TLS differs from that of the others.
+    own: OnceLock<Result<HttpClient, UpstreamError>>,
     state: Mutex<State>,
 }
 
@@ -82,6 +84,7 @@ impl Upstream {
         Self(Arc::new(Inner {
             spec,
             client,
+            own: OnceLock::new(),
             state: Mutex::default(),
         }))
     }
@@ -244,9 +247,9 @@ impl Inner {
         let Transport::Http { url, headers, .. } = &self.spec.transport else {
             return None;
         };
+        let client = self.client().ok()?;
         let (peer, replies) = Peer::new(&self.spec);
         let peer = Arc::new(peer);
-        let client = self.client.clone();
         let link = SseLink::open(Arc::clone(&peer), client, url, headers, replies)
             .await
             .ok()?;
@@ -282,13 +285,14 @@ impl Inner {
                 url,
                 headers,
                 kind: HttpKind::Sse,
+                ..
             } => {
-                let client = self.client.clone();
+                let client = self.client()?;
                 let link = SseLink::open(Arc::clone(&peer), client, url, headers, replies).await?;
                 (Link::Sse(link), EraChoice::Legacy)
             }
             Transport::Http { url, headers, .. } => {
-                let client = self.client.clone();
+                let client = self.client()?;
                 let endpoint = Endpoint::new(Arc::clone(&peer), client, url.clone(), headers)?;
                 (Link::Http(HttpLink::new(endpoint, replies)), choice)
             }
@@ -296,13 +300,26 @@ impl Inner {
                 document,
                 base,
                 headers,
+                ..
             } => {
-                let (peer, client) = (Arc::clone(&peer), self.client.clone());
+                let (peer, client) = (Arc::clone(&peer), self.client()?);
                 let link = OpenApiLink::new(peer, client, Arc::clone(document), base, headers)?;
                 (Link::OpenApi(Box::new(link)), EraChoice::Modern)
             }
         };
         self.connected(peer, link, choice).await
+    }
+
+    /// The client that reaches this server.
+    fn client(&self) -> Result<HttpClient, UpstreamError> {
+        let tls = match &self.spec.transport {
+            Transport::Http { tls, .. } | Transport::OpenApi { tls, .. } => tls.as_ref(),
+            Transport::Stdio { .. } => None,
+        };
+        match tls {
+            None => Ok(self.client.clone()),
+            Some(tls) => self.own.get_or_init(|| self.client.for_peer(tls)).clone(),
+        }
     }
 
     async fn connected(

@@ -13,7 +13,7 @@ use portcullis_mcp::{Era, ProtocolVersion};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
 
-use super::HttpClient;
+use super::{HttpClient, without_user};
 use crate::outgoing::Call;
 use crate::peer::Peer;
 use crate::{StartupFailure, UpstreamError};
@@ -65,7 +65,7 @@ impl Endpoint {
         Ok(Self {
             peer,
             client,
-            url,
+            url: without_user(url),
             configured: self::configured(configured)?,
             session: OnceLock::new(),
         })

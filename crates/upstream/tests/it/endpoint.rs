@@ -180,6 +180,7 @@ impl Endpoint {
                 "Bearer header-secret".into(),
             )],
             kind: HttpKind::Auto,
+            tls: None,
         })
     }
 }

@@ -40,6 +40,7 @@ fn api(endpoint: &Endpoint) -> Spec {
             ("authorization".parse().unwrap(), "Bearer api-secret".into()),
             ("x-tenant".parse().unwrap(), "ours".into()),
         ],
+        tls: None,
     })
 }
 
@@ -307,6 +308,7 @@ fn debug_shows_no_header() {
         document: document(),
         base: "http://127.0.0.1/v1".parse().unwrap(),
         headers: vec![("authorization".parse().unwrap(), "api-secret".into())],
+        tls: None,
     });
     let shown = format!("{spec:?}");
     assert!(
