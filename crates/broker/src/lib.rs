@@ -1,0 +1,1 @@
+//! The credential with which a server is called, and where it comes from.

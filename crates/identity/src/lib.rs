@@ -1,0 +1,1 @@
+//! Who calls: from the credential that was shown to an identity.
