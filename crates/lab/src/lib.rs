@@ -5,9 +5,13 @@
 //! the raw servers share no code with the gateway's own wire, so that a mistake there cannot hide itself.
 
 pub mod conceal;
+pub mod entra;
 pub mod host;
 pub mod hostile;
+pub mod jose;
 pub mod servers;
 pub mod story;
+mod web;
 
 pub use servers::{LabError, ServerKind, serve};
+pub use web::{Asked, Parameters};
