@@ -111,7 +111,7 @@ impl VaultStore for Backend {
             WHERE id = $1 AND state = 'active'",
         )
         .bind(text(id))
-        .bind([].as_slice())
+        .bind(b"".as_slice())
         .bind(at_us)
         .execute(&self.writer)
         .await

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::StoreError;
+use crate::{StoreError, folder};
 
 /// Makes sure that there is a file at `path` which only its owner can read and write, and
 /// returns its absolute path. SQLite gives the log files beside it the same mode.
@@ -28,13 +28,10 @@ fn opening(path: &Path, source: io::Error) -> StoreError {
 
 #[cfg(unix)]
 fn create(file: &Path) -> io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 
-    if let Some(folder) = file.parent() {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
+    if let Some(parent) = file.parent() {
+        folder::create(parent)?;
     }
     let opened = fs::OpenOptions::new()
         .read(true)
@@ -53,8 +50,8 @@ fn create(file: &Path) -> io::Result<()> {
 
 #[cfg(not(unix))]
 fn create(file: &Path) -> io::Result<()> {
-    if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder)?;
+    if let Some(parent) = file.parent() {
+        folder::create(parent)?;
     }
     fs::OpenOptions::new()
         .read(true)

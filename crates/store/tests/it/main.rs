@@ -14,6 +14,8 @@ mod crash;
 mod file;
 mod killed;
 mod migrations;
+mod postgres;
 mod processes;
+mod server;
 mod sqlite;
 mod volume;
