@@ -111,11 +111,13 @@ impl Identity {
         Ok(Self::new(chain, key))
     }
 
-    pub(crate) fn chain(&self) -> Vec<CertificateDer<'static>> {
+    /// The certificates, our own first.
+    pub fn chain(&self) -> Vec<CertificateDer<'static>> {
         self.0.chain.clone()
     }
 
-    pub(crate) fn key(&self) -> PrivateKeyDer<'static> {
+    /// The key of our own certificate.
+    pub fn key(&self) -> PrivateKeyDer<'static> {
         self.0.key.clone_key()
     }
 }
