@@ -2,6 +2,8 @@
 //!
 //! `Arrival → Authenticated`. The credential is consumed here and goes no further.
 
+mod principal;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,74 +15,8 @@ use sha2::{Digest, Sha256};
 use crate::arrival::{Arrival, Credential, Facts};
 use crate::refusal::{Reason, Refusal};
 
-/// Who calls. Built by [`Authenticator`] alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Principal {
-    id: String,
-    key: Arc<str>,
-    kind: PrincipalKind,
-    groups: Vec<String>,
-    roles: Vec<String>,
-    authentication: &'static str,
-}
-
-impl Principal {
-    /// The principal's name: unique among principals of its kind.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// User, agent or workload.
-    pub fn kind(&self) -> PrincipalKind {
-        self.kind
-    }
-
-    /// Groups it belongs to.
-    pub fn groups(&self) -> &[String] {
-        &self.groups
-    }
-
-    /// Roles it holds.
-    pub fn roles(&self) -> &[String] {
-        &self.roles
-    }
-
-    /// How it proved who it is: `api-key`, `loopback`, `stdio` or `none`.
-    pub fn authentication(&self) -> &'static str {
-        self.authentication
-    }
-
-    /// Whoever runs a command of `portcullis` itself. No message can come from it.
-    pub(crate) fn operator() -> Self {
-        let (id, kind) = ("portcullis".to_owned(), PrincipalKind::Workload);
-        Self {
-            key: key(kind, &id),
-            id,
-            kind,
-            groups: Vec::new(),
-            roles: Vec::new(),
-            authentication: "operator",
-        }
-    }
-
-    /// A key that no two principals share.
-    pub(crate) fn key(&self) -> &Arc<str> {
-        &self.key
-    }
-}
-
-fn key(kind: PrincipalKind, id: &str) -> Arc<str> {
-    format!("{}:{id}", kind_name(kind)).into()
-}
-
-/// The written form of a principal's kind.
-pub(crate) fn kind_name(kind: PrincipalKind) -> &'static str {
-    match kind {
-        PrincipalKind::User => "user",
-        PrincipalKind::Agent => "agent",
-        PrincipalKind::Workload => "workload",
-    }
-}
+pub(crate) use principal::kind_name;
+pub use principal::{Principal, SignedIn};
 
 /// Proof that the caller is known. Holds no credential.
 #[derive(Debug)]
@@ -121,12 +57,9 @@ impl Authenticator {
                     config::PrincipalKind::Workload => PrincipalKind::Workload,
                 };
                 let principal = Principal {
-                    id: entry.name.clone(),
-                    key: key(kind, &entry.name),
-                    kind,
                     groups: entry.groups.clone(),
                     roles: entry.roles.clone(),
-                    authentication: "api-key",
+                    ..Principal::named(entry.name.clone(), kind, "api-key")
                 };
                 (entry.hash, Arc::new(principal))
             })
@@ -187,14 +120,7 @@ impl Authenticator {
 }
 
 fn user(name: &str, authentication: &'static str) -> Principal {
-    Principal {
-        id: name.to_owned(),
-        key: key(PrincipalKind::User, name),
-        kind: PrincipalKind::User,
-        groups: Vec::new(),
-        roles: Vec::new(),
-        authentication,
-    }
+    Principal::named(name, PrincipalKind::User, authentication)
 }
 
 #[cfg(test)]

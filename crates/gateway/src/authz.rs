@@ -7,10 +7,13 @@ mod memo;
 
 use std::sync::Arc;
 
+use portcullis_config::Controls;
 use portcullis_policy::{
-    Action, Context, Decision, Denial, Policies, Principal as PolicyPrincipal, Query, Target,
+    Action, Context, Decision, Denial, Policies, Principal as PolicyPrincipal, Query, StepUp,
+    Target,
 };
 
+use crate::clock;
 use crate::era;
 use crate::profile::Routed;
 use crate::protocol::{Admitted, Protocol};
@@ -25,6 +28,8 @@ pub(crate) struct Authz {
     memo: Memo,
     /// The control `authorization`. Off, everything is permitted and recorded as such.
     enforce: bool,
+    /// The control `step-up`. Off, what needs a stronger sign-in is permitted without.
+    step_up: bool,
 }
 
 /// Proof that a policy permitted what it holds.
@@ -54,14 +59,17 @@ pub(crate) struct Denied {
     pub(crate) policies: Vec<String>,
     reason: Reason,
     subject: Option<Subject>,
+    /// What the caller must do before it may.
+    step_up: Option<StepUp>,
 }
 
 impl Authz {
-    pub(crate) fn new(policies: Policies, enforce: bool) -> Self {
+    pub(crate) fn new(policies: Policies, controls: &Controls) -> Self {
         Self {
             policies,
             memo: Memo::new(),
-            enforce,
+            enforce: controls.authorization,
+            step_up: true,
         }
     }
 
@@ -78,11 +86,7 @@ impl Authz {
                 what: admitted,
                 policies,
             }),
-            // Whatever the policies said, a profile that is closed looks like one that is not there.
-            Err(denied) => Err(Denied {
-                reason: Reason::ProfileDenied,
-                ..denied
-            }),
+            Err(denied) => Err(denied.of_profile()),
         }
     }
 
@@ -95,10 +99,7 @@ impl Authz {
         let target = Target::Profile(&routed.profile().name);
         match self.decide(routed, protocol, Action::Connect, target) {
             Ok(policies) => Ok(Permitted { what: (), policies }),
-            Err(denied) => Err(Denied {
-                reason: Reason::ProfileDenied,
-                ..denied
-            }),
+            Err(denied) => Err(denied.of_profile()),
         }
     }
 
@@ -147,7 +148,8 @@ impl Authz {
         }
     }
 
-    /// The same question without a call at hand, for lists.
+    /// The same question without a call at hand, for lists. What needs a stronger sign-in is shown: by
+    /// calling it a host learns which.
     pub(crate) fn permits(
         &self,
         routed: &Routed,
@@ -155,7 +157,7 @@ impl Authz {
         action: Action,
         target: Target<'_>,
     ) -> bool {
-        !self.enforce || self.decision(routed, protocol, action, target).is_permit()
+        !self.enforce || self.decision(routed, protocol, action, target).shows()
     }
 
     fn decide(
@@ -171,6 +173,11 @@ impl Authz {
         let decision = self.decision(routed, protocol, action, target);
         match &*decision {
             Decision::Permit { policies } => Ok(policies.clone()),
+            Decision::StepUp(step_up) if !self.step_up => Ok(step_up.policies.clone()),
+            Decision::StepUp(step_up) => Err(Denied {
+                step_up: Some(step_up.clone()),
+                ..Denied::by(step_up.policies.clone(), Reason::StepUpRequired)
+            }),
             Decision::Deny(denial) => {
                 let reason = match denial {
                     Denial::NoPermit | Denial::Forbidden { .. } => Reason::PolicyDenied,
@@ -196,6 +203,8 @@ impl Authz {
                 groups: principal.groups(),
                 roles: principal.roles(),
                 authentication: principal.authentication(),
+                issuer: principal.issuer(),
+                tenant: principal.tenant(),
             },
             action,
             resource: target,
@@ -203,6 +212,7 @@ impl Authz {
                 profile: &routed.profile().name,
                 era: era::name(protocol.era()),
                 transport: routed.facts().transport.as_str(),
+                sign_in: principal.sign_in(clock::unix_seconds()),
             },
         };
         self.memo
@@ -216,14 +226,31 @@ impl Denied {
             policies,
             reason,
             subject: None,
+            step_up: None,
+        }
+    }
+
+    /// Whatever the policies said, a profile that is closed looks like one that is not there. One that
+    /// is open after a stronger sign-in says so.
+    fn of_profile(self) -> Self {
+        match self.step_up {
+            Some(_) => self,
+            None => Self {
+                reason: Reason::ProfileDenied,
+                ..self
+            },
         }
     }
 
     /// The refusal that a host gets.
     pub(crate) fn refusal(self) -> Refusal {
-        match self.subject {
+        let refusal = match self.subject {
             Some(subject) => Refusal::of(self.reason, subject),
             None => Refusal::new(self.reason),
+        };
+        match self.step_up {
+            Some(step_up) => refusal.demanding(step_up),
+            None => refusal,
         }
     }
 }

@@ -12,6 +12,7 @@ use portcullis_mcp::json::{JsonError, quote};
 use portcullis_mcp::message::error_response;
 use portcullis_mcp::version::Era;
 use portcullis_mcp::{codes, error::WireError};
+use portcullis_policy::StepUp;
 
 pub use table::{Face, Origin, Reason};
 
@@ -31,6 +32,8 @@ struct Told {
     id: Option<String>,
     detail: Option<String>,
     data: Vec<(&'static str, String)>,
+    /// The sign-in that is demanded.
+    step_up: Option<StepUp>,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -70,6 +73,17 @@ impl Refusal {
     pub(crate) fn data(mut self, key: &'static str, raw: String) -> Self {
         self.told.data.push((key, raw));
         self
+    }
+
+    /// Says which sign-in would do.
+    pub(crate) fn demanding(mut self, step_up: StepUp) -> Self {
+        self.told.step_up = Some(step_up);
+        self
+    }
+
+    /// The sign-in that would do.
+    pub(crate) fn step_up(&self) -> Option<&StepUp> {
+        self.told.step_up.as_ref()
     }
 
     /// Attaches the internal cause. It reaches the log and nothing else.

@@ -92,12 +92,12 @@ impl ReplyStream {
         snapshot: Arc<Snapshot>,
         gateway: Arc<Gateway>,
     ) -> Self {
-        let Reply { exchange, screened } = reply;
-        let call = screened.permitted().what();
-        let askable = call.admitted().protocol().capabilities;
-        let asks = call.connection().era() == Era::Legacy && askable.intersects_questions();
-        let loose = asks.then(|| call.connection().loose());
-        let under_way = call.lease().under_way();
+        let Reply {
+            exchange,
+            screened,
+            loose,
+            under_way,
+        } = reply;
         Self {
             exchange: Some(exchange),
             screened,

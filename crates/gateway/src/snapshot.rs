@@ -55,7 +55,7 @@ impl Snapshot {
             edition: Edition::default(),
             authenticator: Authenticator::new(&config.authn, controls.authentication),
             profiles: Profiles::new(&config),
-            authz: Authz::new(policies, controls.authorization),
+            authz: Authz::new(policies, controls),
             shield: shield(&config),
             config,
             documents,

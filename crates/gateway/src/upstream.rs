@@ -9,11 +9,13 @@ use portcullis_mcp::error::WireError;
 use portcullis_mcp::headers;
 use portcullis_mcp::json::{Object, Span, Splice, quote};
 use portcullis_mcp::meta;
-use portcullis_upstream::{Exchange, Request, UpstreamError};
+use portcullis_mcp::version::Era;
+use portcullis_upstream::{Exchange, Loose, Request, UpstreamError};
 
 use crate::audit::Recorded;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::{Call, Round};
+use crate::servers::UnderWay;
 use crate::shield::Screened;
 use crate::suspended::Suspended;
 use crate::tickets::Continuation;
@@ -23,6 +25,11 @@ use crate::vault::Outbound;
 pub(crate) struct Reply {
     pub(crate) exchange: Exchange,
     pub(crate) screened: Screened<Call>,
+    /// What a legacy server says outside of its calls, when it may ask there: listened to from before
+    /// the call is sent.
+    pub(crate) loose: Option<Loose>,
+    /// That the call waits for its server: counted from before it is sent.
+    pub(crate) under_way: UnderWay,
 }
 
 /// Sends a recorded call, or goes on with one that waited for the answers it brings.
@@ -31,7 +38,12 @@ pub(crate) async fn send(
     suspended: &Suspended,
 ) -> Result<Reply, Refusal> {
     let screened = recorded.into_inner().into_screened();
-    let exchange = match screened.permitted().what().round() {
+    let call = screened.permitted().what();
+    let askable = call.admitted().protocol().capabilities;
+    let asks = call.connection().era() == Era::Legacy && askable.intersects_questions();
+    let loose = asks.then(|| call.connection().loose());
+    let under_way = call.lease().under_way();
+    let exchange = match call.round() {
         Round::First | Round::Next(Continuation::Anew) => ask(&screened, screened.params()).await?,
         Round::Next(Continuation::Repeat(state)) => {
             let state = [("requestState", Some(quote(state)))];
@@ -40,7 +52,12 @@ pub(crate) async fn send(
         }
         Round::Next(Continuation::Waiting(number)) => go_on(&screened, *number, suspended).await?,
     };
-    Ok(Reply { exchange, screened })
+    Ok(Reply {
+        exchange,
+        screened,
+        loose,
+        under_way,
+    })
 }
 
 /// Makes a call again with the answers that a host gave in the middle of it. What was recorded and

@@ -189,6 +189,8 @@ fn authorize(policies: usize, times: usize) -> Option<()> {
             groups: &groups,
             roles: &[],
             authentication: "api-key",
+            issuer: None,
+            tenant: None,
         },
         action: Action::ToolsCall,
         resource: Target::Tool {
@@ -199,6 +201,7 @@ fn authorize(policies: usize, times: usize) -> Option<()> {
             profile: "research",
             era: "modern",
             transport: "http",
+            sign_in: Default::default(),
         },
     };
     for _ in 0..times {

@@ -258,6 +258,6 @@ fn kinds_of_principals_do_not_share_a_key() {
         PrincipalKind::Agent,
         PrincipalKind::Workload,
     ]
-    .map(|kind| key(kind, "ana").to_string());
+    .map(|kind| principal::key(kind, "ana").to_string());
     assert_eq!(keys, ["user:ana", "agent:ana", "workload:ana"]);
 }

@@ -96,6 +96,7 @@ fn key(query: &Query<'_>) -> Vec<u8> {
         Target::Prompt { server, name } => ("prompt", server, name),
     };
     let context = &query.context;
+    let sign_in = &context.sign_in;
     let texts = [
         principal.kind.as_str(),
         principal.id,
@@ -112,7 +113,26 @@ fn key(query: &Query<'_>) -> Vec<u8> {
     for text in texts {
         add(&mut key, text);
     }
-    for list in [principal.groups, principal.roles] {
+    // What is absent must differ from what is empty.
+    for text in [
+        principal.issuer,
+        principal.tenant,
+        sign_in.client,
+        sign_in.actor,
+        sign_in.acr,
+    ] {
+        key.push(u8::from(text.is_some()));
+        add(&mut key, text.unwrap_or_default());
+    }
+    key.push(u8::from(sign_in.bound));
+    key.push(u8::from(sign_in.minutes.is_some()));
+    key.extend_from_slice(&sign_in.minutes.unwrap_or_default().to_le_bytes());
+    for list in [
+        principal.groups,
+        principal.roles,
+        sign_in.scopes,
+        sign_in.contexts,
+    ] {
         number(&mut key, list.len());
         for text in list {
             add(&mut key, text);

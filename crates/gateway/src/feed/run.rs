@@ -3,8 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use portcullis_mcp::codes;
-use portcullis_mcp::message::{Kind, Message, error_response};
+use portcullis_mcp::message::Message;
 use portcullis_mcp::method::Method;
 use portcullis_mcp::params::{Params, view};
 use portcullis_upstream::Connection;
@@ -60,26 +59,11 @@ async fn deserted(lease: &Lease) {
 
 /// Passes on what belongs to no call, for as long as the connection lasts.
 async fn listen(lease: &Arc<Lease>, connection: &Arc<Connection>) {
-    let mut loose = connection.loose();
-    while let Some(message) = loose.next().await {
-        if message.kind() == Kind::Request {
-            refuse(connection, &message).await;
-        } else if let Some(event) = event(&message, lease.is_shared()) {
+    let mut announced = connection.announcements();
+    while let Some(message) = announced.next().await {
+        if let Some(event) = event(&message, lease.is_shared()) {
             lease.feed().publish(lease.server(), &event);
         }
-    }
-}
-
-/// A question that belongs to no call has nobody whom it may reach.
-async fn refuse(connection: &Connection, request: &Message) {
-    let text = error_response(
-        request.id(),
-        codes::METHOD_NOT_FOUND,
-        "a request outside of a call is not offered by this client",
-        None,
-    );
-    if let Err(error) = connection.respond(text).await {
-        tracing::debug!(%error, "a question could not be refused");
     }
 }
 

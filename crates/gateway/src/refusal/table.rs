@@ -97,6 +97,12 @@ reasons! {
     /// The principal may not use this profile. Looks like a missing one.
     ProfileDenied => "profile-denied", "profile-unknown", 404, -31002, Policy, false, false,
         "no such endpoint", "no policy permits `connect` on this profile for this principal";
+    /// A policy wants a stronger or a newer sign-in than the caller's.
+    StepUpRequired => "step-up-required", "step-up-required", 401, -31003, Policy, false, false,
+        "a stronger sign-in is required", "a policy with @step_up forbids it until the caller signs in again as the challenge says";
+    /// The token does not have a scope that the profile asks for.
+    ScopeInsufficient => "scope-insufficient", "scope-insufficient", 403, -31004, Downstream, false, false,
+        "the token does not have the scope that is needed", "the challenge names every scope; `scopes` of the profile says which it wants";
     /// An HTTP verb the endpoint does not have.
     VerbNotAllowed => "verb-not-allowed", "verb-not-allowed", 405, codes::INVALID_REQUEST, Downstream, false, false,
         "this HTTP method is not offered here", "messages are sent by POST; GET opens the stream of a legacy session, DELETE ends one";

@@ -177,6 +177,8 @@ fn refused_by(policies: &Policies, scene: &Scene) -> Option<(Vec<String>, Option
         groups: &[],
         roles: &[],
         authentication: "none",
+        issuer: None,
+        tenant: None,
     };
     let mut questions = vec![
         (
@@ -241,6 +243,8 @@ fn workload(name: &str) -> Principal<'_> {
         groups: &[],
         roles: &[],
         authentication: "api-key",
+        issuer: None,
+        tenant: None,
     }
 }
 
@@ -273,6 +277,7 @@ fn ask(
             profile,
             era,
             transport: "http",
+            sign_in: Default::default(),
         },
     })
 }

@@ -1,7 +1,7 @@
 use std::cell::Cell;
 use std::collections::HashSet;
 
-use portcullis_policy::{Action, Context, Denial, Principal, PrincipalKind};
+use portcullis_policy::{Action, Context, Denial, Principal, PrincipalKind, SignIn};
 
 use super::*;
 
@@ -13,6 +13,8 @@ fn query<'a>(id: &'a str, name: &'a str, groups: &'a [String], roles: &'a [Strin
             groups,
             roles,
             authentication: "api-key",
+            issuer: None,
+            tenant: None,
         },
         action: Action::ToolsCall,
         resource: Target::Tool {
@@ -23,6 +25,7 @@ fn query<'a>(id: &'a str, name: &'a str, groups: &'a [String], roles: &'a [Strin
             profile: "research",
             era: "modern",
             transport: "http",
+            sign_in: Default::default(),
         },
     }
 }
@@ -108,6 +111,57 @@ fn queries_that_differ_have_keys_that_differ() {
             ..context
         },
     ] {
+        add(Query { context, ..base });
+    }
+    for principal in [
+        Principal {
+            issuer: Some(""),
+            ..principal
+        },
+        Principal {
+            tenant: Some(""),
+            ..principal
+        },
+    ] {
+        add(Query { principal, ..base });
+    }
+    let texts = owned(&["a"]);
+    let none = SignIn::default();
+    for sign_in in [
+        SignIn {
+            client: Some(""),
+            ..none
+        },
+        SignIn {
+            actor: Some(""),
+            ..none
+        },
+        SignIn {
+            acr: Some(""),
+            ..none
+        },
+        SignIn {
+            scopes: &texts,
+            ..none
+        },
+        SignIn {
+            contexts: &texts,
+            ..none
+        },
+        SignIn {
+            minutes: Some(0),
+            ..none
+        },
+        SignIn {
+            minutes: Some(1),
+            ..none
+        },
+        SignIn {
+            bound: true,
+            ..none
+        },
+    ] {
+        let context = Context { sign_in, ..context };
         add(Query { context, ..base });
     }
 }
