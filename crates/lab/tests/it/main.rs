@@ -9,6 +9,8 @@
     reason = "tests"
 )]
 
+mod browse;
+mod entra;
 mod host;
 mod servers;
 mod story;
