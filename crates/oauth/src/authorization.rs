@@ -18,7 +18,6 @@ pub use response::{AuthorizationResponse, Code, ResponseError};
 use crate::document::is_secure;
 use crate::form::Form;
 use crate::metadata::{AuthorizationServer, MetadataError, Pkce};
-use crate::random;
 use crate::resource::Resource;
 use crate::scope::Scopes;
 use crate::token_request::{Asked, NotAsked, TokenClient, TokenError, Tokens};
@@ -169,7 +168,7 @@ impl TokenClient {
     /// # Errors
     /// [`TokenError`]; [`NotAsked::OtherServer`] when the sign-in was begun at another server or as
     /// another client, so that no code is shown to a server that did not issue it.
-    pub async fn redeem(&self, pending: &Pending, code: &Code, now: i64) -> Result<Tokens, TokenError> {
+    pub async fn redeem(&self, pending: &Pending, code: &Code, now: u64) -> Result<Tokens, TokenError> {
         let channel = self.channel();
         if pending.issuer() != channel.issuer() || pending.client_id() != channel.identity().id() {
             return Err(TokenError::NotAsked(NotAsked::OtherServer));

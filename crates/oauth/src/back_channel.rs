@@ -15,7 +15,7 @@ use crate::client_auth::{ClientAuthError, ClientIdentity};
 use crate::form::Form;
 use crate::metadata::AuthorizationServer;
 
-/// Longest time one request takes.
+/// Longest time that one request takes, when nothing else is set.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes of an answer. Tokens with many groups are some ten kilobytes.
 const MAX_ANSWER: usize = 256 * 1024;
@@ -29,6 +29,7 @@ pub struct BackChannel {
     issuer: Arc<str>,
     identity: Arc<ClientIdentity>,
     named: Named,
+    timeout: Duration,
 }
 
 /// Who named the server's endpoints.
@@ -66,6 +67,7 @@ impl BackChannel {
             issuer: server.issuer.as_str().into(),
             identity,
             named: Named::Document(server),
+            timeout: TIMEOUT,
         }
     }
 
@@ -77,7 +79,15 @@ impl BackChannel {
             issuer: issuer.into(),
             identity,
             named: Named::Fixed(naming),
+            timeout: TIMEOUT,
         }
+    }
+
+    /// How long one request may take; ten seconds when not set.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
     }
 
     /// The server's issuer identifier.
@@ -95,12 +105,12 @@ impl BackChannel {
     ///
     /// # Errors
     /// [`CallError`]; an answer with an error status is an answer.
-    pub async fn post(&self, endpoint: &Url, form: Form, now: i64) -> Result<Response<Bytes>, CallError> {
+    pub async fn post(&self, endpoint: &Url, form: Form, now: u64) -> Result<Response<Bytes>, CallError> {
         let answer = self.send(endpoint, form, now).await?;
         Ok(answer.response)
     }
 
-    pub(crate) async fn send(&self, endpoint: &Url, mut form: Form, now: i64) -> Result<Answer, CallError> {
+    pub(crate) async fn send(&self, endpoint: &Url, mut form: Form, now: u64) -> Result<Answer, CallError> {
         let mut headers = HeaderMap::new();
         self.identity
             .authenticate(&mut form, &mut headers, &self.issuer, endpoint, now)
@@ -115,7 +125,7 @@ impl BackChannel {
             .map_err(|_| CallError::Address)?;
         request.headers_mut().extend(headers);
         let limits = Limits {
-            timeout: TIMEOUT,
+            timeout: self.timeout,
             max_body: MAX_ANSWER,
             redirects: 0,
         };

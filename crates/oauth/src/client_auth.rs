@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
+use portcullis_token::assertion::{ASSERTION_TYPE, ClientAssertion, SigningError, SigningKey};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Url, form_urlencoded};
@@ -14,10 +15,10 @@ use url::{Url, form_urlencoded};
 use crate::form::Form;
 use crate::random;
 
-/// RFC 7523 section 2.2.
-const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// OAuth SPIFFE Client Authentication (draft).
 const JWT_SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
+/// How long a signed assertion is good, in seconds. Entra ID asks for five to ten minutes at most.
+const ASSERTION_LIFE: u64 = 300;
 /// Most bytes of an assertion in a file.
 const MAX_FILE: u64 = 64 * 1024;
 
@@ -39,7 +40,7 @@ pub enum ClientAuth {
     /// `private_key_jwt` (RFC 7523): a key, or for Entra ID a certificate and its key.
     PrivateKey {
         /// Signs one assertion for each request.
-        key: AssertionKey,
+        key: SigningKey,
         /// For whom it is signed.
         audience: AssertionAudience,
     },
@@ -91,7 +92,7 @@ pub enum ClientAuthError {
     NoKey,
     /// The assertion could not be signed.
     #[error("the client assertion cannot be signed")]
-    Signature(#[source] portcullis_token::assertion::AssertionError),
+    Signature(#[source] SigningError),
     /// The system gave no random bytes.
     #[error("no random bytes")]
     Random,
@@ -140,7 +141,7 @@ impl ClientIdentity {
         headers: &mut HeaderMap,
         issuer: &str,
         endpoint: &Url,
-        now: i64,
+        now: u64,
     ) -> Result<(), ClientAuthError> {
         match &self.auth {
             ClientAuth::None => form.add("client_id", &self.id),
@@ -158,15 +159,20 @@ impl ClientIdentity {
                     AssertionAudience::Endpoint => endpoint.as_str(),
                 };
                 let jti = random::token().map_err(|_| ClientAuthError::Random)?;
-                let assertion = key
-                    .sign(&self.id, audience, &jti, now)
-                    .map_err(ClientAuthError::Signature)?;
-                self.assert(form, JWT_BEARER, &assertion);
+                let assertion = ClientAssertion {
+                    client_id: &self.id,
+                    audience,
+                    token_id: &jti,
+                    now,
+                    lifetime: ASSERTION_LIFE,
+                };
+                let assertion = assertion.sign(key).map_err(ClientAuthError::Signature)?;
+                self.assert(form, ASSERTION_TYPE, &assertion);
             }
             ClientAuth::AssertionFile { path, kind } => {
                 let assertion = read_assertion(path).await?;
                 let kind = match kind {
-                    AssertionKind::JwtBearer => JWT_BEARER,
+                    AssertionKind::JwtBearer => ASSERTION_TYPE,
                     AssertionKind::JwtSpiffe => JWT_SPIFFE,
                 };
                 self.assert(form, kind, &assertion);

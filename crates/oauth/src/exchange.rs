@@ -74,7 +74,7 @@ pub struct IdentityAssertion {
     /// The issuer of the only server that may get it.
     pub audience: String,
     /// When it ends, in seconds since 1970.
-    pub expires_at: Option<i64>,
+    pub expires_at: Option<u64>,
     /// What it is good for.
     pub scopes: Scopes,
 }
@@ -86,7 +86,7 @@ impl TokenClient {
     ///
     /// # Errors
     /// [`TokenError::InteractionRequired`] holds the claims for the caller's next sign-in.
-    pub async fn on_behalf_of(&self, assertion: &SecretString, scopes: &Scopes, now: i64) -> Result<Tokens, TokenError> {
+    pub async fn on_behalf_of(&self, assertion: &SecretString, scopes: &Scopes, now: u64) -> Result<Tokens, TokenError> {
         if scopes.resources().len() != 1 {
             return Err(TokenError::NotAsked(NotAsked::SeveralResources));
         }
@@ -106,7 +106,7 @@ impl TokenClient {
     /// # Errors
     /// [`TokenError`]; [`TokenError::NotAsked`] when the scopes are wider than `within`, the chain
     /// of actors is too long, or neither audience nor resource is named.
-    pub async fn exchange(&self, exchange: &Exchange<'_>, now: i64) -> Result<Tokens, TokenError> {
+    pub async fn exchange(&self, exchange: &Exchange<'_>, now: u64) -> Result<Tokens, TokenError> {
         exchange.check().map_err(TokenError::NotAsked)?;
         let mut form = Form::grant(EXCHANGE);
         add_typed(&mut form, "subject_token", "subject_token_type", exchange.subject);
@@ -130,7 +130,7 @@ impl TokenClient {
     ///
     /// # Errors
     /// [`TokenError`], also when the answer is not an `id-jag` with token type `N_A`.
-    pub async fn identity_assertion(&self, request: &AssertionRequest<'_>, now: i64) -> Result<IdentityAssertion, TokenError> {
+    pub async fn identity_assertion(&self, request: &AssertionRequest<'_>, now: u64) -> Result<IdentityAssertion, TokenError> {
         let mut form = Form::grant(EXCHANGE);
         add_typed(&mut form, "subject_token", "subject_token_type", request.subject);
         form.add("requested_token_type", ID_JAG);
@@ -161,7 +161,7 @@ impl TokenClient {
     ///
     /// # Errors
     /// [`TokenError`]; [`NotAsked::OtherServer`] when the grant is for another server.
-    pub async fn redeem_assertion(&self, grant: &IdentityAssertion, asked: Asked<'_>, now: i64) -> Result<Tokens, TokenError> {
+    pub async fn redeem_assertion(&self, grant: &IdentityAssertion, asked: Asked<'_>, now: u64) -> Result<Tokens, TokenError> {
         if grant.audience != self.channel().issuer() {
             return Err(TokenError::NotAsked(NotAsked::OtherServer));
         }

@@ -48,7 +48,7 @@ impl BackChannel {
     ///
     /// # Errors
     /// [`RevocationError`]: the token may still be good.
-    pub async fn revoke(&self, endpoint: &Url, token: &SecretString, hint: TokenHint, now: i64) -> Result<(), RevocationError> {
+    pub async fn revoke(&self, endpoint: &Url, token: &SecretString, hint: TokenHint, now: u64) -> Result<(), RevocationError> {
         let mut form = Form::new();
         form.add_secret("token", token);
         let hint = match hint {

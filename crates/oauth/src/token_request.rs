@@ -23,7 +23,7 @@ use crate::scope::{Growth, Scopes};
 /// Most bytes of one token. More does not fit into the header fields that servers accept.
 const MAX_TOKEN: usize = 64 * 1024;
 /// Longest life that a token is given, in seconds: ten years.
-const MAX_LIFE: i64 = 10 * 366 * 24 * 3600;
+const MAX_LIFE: u64 = 10 * 366 * 24 * 3600;
 
 /// The token endpoint of one authorization server. A clone is cheap.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ pub struct Tokens {
     pub token_type: TokenType,
     /// When it ends, in seconds since 1970, reckoned from before the request; `None` when the
     /// server does not say.
-    pub expires_at: Option<i64>,
+    pub expires_at: Option<u64>,
     /// The refresh token. After a refresh: the new one, which replaces the old one; `None` when the
     /// old one stays good.
     pub refresh: Option<SecretString>,
@@ -171,7 +171,7 @@ impl TokenClient {
     }
 
     /// Posts `form` and reads the answer.
-    pub(crate) async fn request(&self, form: Form, expected: &Expected<'_>, now: i64) -> Result<Tokens, TokenError> {
+    pub(crate) async fn request(&self, form: Form, expected: &Expected<'_>, now: u64) -> Result<Tokens, TokenError> {
         let answer = self.channel.send(&self.endpoint, form, now).await?;
         read(&answer, expected, self.growth, now)
     }
@@ -193,7 +193,7 @@ impl Asked<'_> {
     }
 }
 
-fn read(answer: &Answer, expected: &Expected<'_>, growth: Growth, now: i64) -> Result<Tokens, TokenError> {
+fn read(answer: &Answer, expected: &Expected<'_>, growth: Growth, now: u64) -> Result<Tokens, TokenError> {
     let (head, body) = (&answer.response, answer.response.body());
     let status = head.status();
     let document = is_json(head.headers()).then(|| Document::parse(body));
@@ -213,7 +213,7 @@ fn read(answer: &Answer, expected: &Expected<'_>, growth: Growth, now: i64) -> R
     tokens(&document, expected, growth, now)
 }
 
-fn tokens(document: &Document, expected: &Expected<'_>, growth: Growth, now: i64) -> Result<Tokens, TokenError> {
+fn tokens(document: &Document, expected: &Expected<'_>, growth: Growth, now: u64) -> Result<Tokens, TokenError> {
     let access = token(document, "access_token")?.ok_or(TokenError::Malformed("access_token is missing"))?;
     let issued = text(document, "issued_token_type")?;
     let token_type = match (&expected.kind, text(document, "token_type")?) {
@@ -258,17 +258,14 @@ fn exchanged(wanted: &str, issued: Option<&str>, name: &str) -> Result<TokenType
 }
 
 /// Some servers write the number as a string.
-fn expires_at(document: &Document, now: i64) -> Result<Option<i64>, TokenError> {
-    const WRONG: TokenError = TokenError::Malformed("expires_in");
-    let seconds = match document.seconds("expires_in") {
-        Ok(seconds) => seconds,
-        Err(_) => Some(text(document, "expires_in")?.and_then(|text| text.parse().ok()).ok_or(WRONG)?),
+fn expires_at(document: &Document, now: u64) -> Result<Option<u64>, TokenError> {
+    let life: Option<u64> = match document.seconds("expires_in") {
+        Ok(None) => return Ok(None),
+        Ok(Some(seconds)) => u64::try_from(seconds).ok(),
+        Err(_) => text(document, "expires_in")?.and_then(|text| text.parse().ok()),
     };
-    match seconds {
-        None => Ok(None),
-        Some(seconds) if seconds < 0 => Err(WRONG),
-        Some(seconds) => Ok(Some(now.saturating_add(seconds.min(MAX_LIFE)))),
-    }
+    let life = life.ok_or(TokenError::Malformed("expires_in"))?;
+    Ok(Some(now.saturating_add(life.min(MAX_LIFE))))
 }
 
 /// A token: visible ASCII without spaces, since it goes into a header field.

@@ -25,7 +25,7 @@ pub struct Registered {
     /// The secret, if the server made one.
     pub secret: Option<SecretString>,
     /// When the secret ends, in seconds since 1970; `None` when it does not.
-    pub secret_expires_at: Option<i64>,
+    pub secret_expires_at: Option<u64>,
     /// How the client proves who it is.
     pub auth_method: AuthMethod,
 }
@@ -137,7 +137,7 @@ fn read(document: &Document, asked: &ClientMetadata) -> Result<Registered, Regis
             .map_err(malformed("client_id"))?
             .to_owned(),
         secret: secret.filter(|_| auth_method == AuthMethod::SecretBasic),
-        secret_expires_at: ends.filter(|ends| *ends != 0),
+        secret_expires_at: ends.filter(|ends| *ends != 0).map(|ends| u64::try_from(ends).unwrap_or(0)),
         auth_method,
     })
 }
