@@ -61,6 +61,11 @@ impl Reply {
         self
     }
 
+    pub(crate) fn with_status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
     /// Replaces a header of the same name.
     pub(crate) fn header(mut self, name: &'static str, value: impl fmt::Display) -> Self {
         self.headers.retain(|(known, _)| *known != name);

@@ -10,7 +10,11 @@
     reason = "tests"
 )]
 
+mod client_document;
 mod fake;
+mod graph;
+mod introspection;
+mod keys;
 mod metadata;
 mod own_credentials;
 mod provider;
