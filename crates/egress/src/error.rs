@@ -89,6 +89,11 @@ impl EgressError {
         if let Some(tls) = causes(&error).find_map(tls_error) {
             return Self::of_tls(tls);
         }
+        // HTTP/2 keeps no more of an error than its kind and its text. A socket knows no invalid
+        // data; TLS calls so what it does not accept.
+        if causes(&error).any(is_invalid_data) {
+            return Self::Tls(Arc::new(error));
+        }
         Self::Broken(Arc::new(error))
     }
 
@@ -130,4 +135,10 @@ fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> 
         let inner = error.downcast_ref::<io::Error>()?.get_ref()?;
         tls_error(inner)
     })
+}
+
+fn is_invalid_data(error: &(dyn Error + 'static)) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::InvalidData)
 }

@@ -133,6 +133,12 @@ async fn a_pinned_key_is_asked_for_in_addition_to_the_chain() {
 
 #[tokio::test]
 async fn a_host_that_wants_a_certificate_gets_the_configured_one() {
+    for protocol in ["h2", "http/1.1"] {
+        wants_a_certificate(protocol).await;
+    }
+}
+
+async fn wants_a_certificate(protocol: &str) {
     let (authority, clients) = (Authority::new(), Authority::new());
     let mut roots = RootCertStore::empty();
     roots.add(clients.certificate()).unwrap();
@@ -140,12 +146,13 @@ async fn a_host_that_wants_a_certificate_gets_the_configured_one() {
         .build()
         .unwrap();
     let identity = authority.issue("a.example").identity();
-    let config = ServerConfig::builder_with_provider(crypto_provider())
+    let mut config = ServerConfig::builder_with_provider(crypto_provider())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_client_cert_verifier(verifier)
         .with_single_cert(identity.chain(), identity.key())
         .unwrap();
+    config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
     let host = Host::tls(config, |_| ok("fine")).await;
     let mut settings = trusting(&authority);
     let refused = ask(&settings, &host, "a.example").await;
