@@ -236,8 +236,7 @@ fn claims_object(bytes: &[u8]) -> Option<&str> {
 }
 
 fn describe(scheme: &str, resource: &Resource<'_>) -> Challenge {
-    let challenge =
-        Challenge::new(scheme).with("resource_metadata", resource.metadata_url);
+    let challenge = Challenge::new(scheme).with("resource_metadata", resource.metadata_url);
     if resource.scopes.is_empty() {
         challenge
     } else {

@@ -101,9 +101,7 @@ impl<'a> Claims<'a> {
         }
         match raw.parse::<f64>() {
             // The range makes the cast exact but for the fraction.
-            Ok(seconds) if (0.0..END_OF_TIME as f64).contains(&seconds) => {
-                Ok(Some(seconds as u64))
-            }
+            Ok(seconds) if (0.0..END_OF_TIME as f64).contains(&seconds) => Ok(Some(seconds as u64)),
             _ => Err(Rejection::ClaimWrongKind),
         }
     }

@@ -192,7 +192,13 @@ pub(crate) fn caller(
         tenant: Some(tenant),
         display_name: display_name(
             claims,
-            &["name", "preferred_username", "upn", "unique_name", "app_displayname"],
+            &[
+                "name",
+                "preferred_username",
+                "upn",
+                "unique_name",
+                "app_displayname",
+            ],
         ),
         kind,
         agent: part,
@@ -241,11 +247,7 @@ fn has_user(
 }
 
 /// The client application, and whether it proved itself strongly enough.
-fn client(
-    claims: &Claims<'_>,
-    rules: &EntraRules,
-    place: &Place,
-) -> Result<String, Rejection> {
+fn client(claims: &Claims<'_>, rules: &EntraRules, place: &Place) -> Result<String, Rejection> {
     let (client, strength) = match place.version {
         Version::V1 => ("appid", "appidacr"),
         Version::V2 => ("azp", "azpacr"),

@@ -121,7 +121,9 @@ impl KeySet {
     /// Whether a usable key has this `kid`: a cache that answers no may ask the issuer again.
     #[must_use]
     pub fn contains(&self, key_id: &str) -> bool {
-        self.keys.iter().any(|key| key.id.as_deref() == Some(key_id))
+        self.keys
+            .iter()
+            .any(|key| key.id.as_deref() == Some(key_id))
     }
 
     /// The usable keys.
@@ -148,8 +150,7 @@ impl VerificationKey {
             return Err(KeyFault::NotForSignatures);
         }
         if let Some(operations) = jwk.get("key_ops") {
-            let operations =
-                json::elements(operations.value).map_err(|_| KeyFault::Malformed)?;
+            let operations = json::elements(operations.value).map_err(|_| KeyFault::Malformed)?;
             let verify = |raw| json::as_string(raw).is_some_and(|word| word == "verify");
             if !operations.iter().any(|operation| verify(operation.value)) {
                 return Err(KeyFault::NotForSignatures);

@@ -20,9 +20,9 @@ pub(crate) fn trust_domain(id: &str) -> Option<&str> {
         && !domain.is_empty()
         && domain.len() <= 255
         && domain.chars().all(is_label)
-        && path.split('/').all(|segment| {
-            !matches!(segment, "" | "." | "..") && segment.chars().all(is_segment)
-        });
+        && path
+            .split('/')
+            .all(|segment| !matches!(segment, "" | "." | "..") && segment.chars().all(is_segment));
     well_formed.then_some(domain)
 }
 
@@ -60,3 +60,6 @@ pub(crate) fn caller(
         can_be_challenged: false,
     })
 }
+
+#[cfg(test)]
+mod tests;

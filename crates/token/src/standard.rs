@@ -84,3 +84,6 @@ fn client(claims: &Claims<'_>, issuer: &Issuer) -> Result<Option<String>, Reject
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests;

@@ -118,9 +118,7 @@ pub(crate) fn judge(
         (IssuerKind::Entra(rules), Some(place)) => {
             entra::caller(claims, issuer, rules, place, &scopes, &roles)?
         }
-        (IssuerKind::Spiffe { trust_domain }, _) => {
-            spiffe::caller(claims, issuer, trust_domain)?
-        }
+        (IssuerKind::Spiffe { trust_domain }, _) => spiffe::caller(claims, issuer, trust_domain)?,
         _ => standard::caller(claims, issuer)?,
     };
     if let Some(clients) = &issuer.clients {
@@ -132,7 +130,9 @@ pub(crate) fn judge(
     }
     let mut chain = actors(claims)?;
     if let Some(agent) = caller.actor
-        && chain.first().is_none_or(|first| first.subject != agent.subject)
+        && chain
+            .first()
+            .is_none_or(|first| first.subject != agent.subject)
     {
         chain.insert(0, agent);
     }
@@ -196,11 +196,7 @@ fn audience(claims: &Claims<'_>, expected: &[String]) -> Result<(), Rejection> {
 }
 
 /// `iat` and `exp`, after all rules about times.
-fn times(
-    claims: &Claims<'_>,
-    issuer: &Issuer,
-    now: u64,
-) -> Result<(Option<u64>, u64), Rejection> {
+fn times(claims: &Claims<'_>, issuer: &Issuer, now: u64) -> Result<(Option<u64>, u64), Rejection> {
     let soon = now.saturating_add(issuer.skew);
     let expires = claims.date("exp")?.ok_or(Rejection::ExpiryMissing)?;
     if now >= expires.saturating_add(issuer.skew) {
@@ -212,7 +208,9 @@ fn times(
     let issued = claims.date("iat")?;
     match (issued, issuer.max_age) {
         (Some(issued), _) if issued > soon => return Err(Rejection::IssuedInFuture),
-        (Some(issued), Some(age)) if now > issued.saturating_add(age).saturating_add(issuer.skew) => {
+        (Some(issued), Some(age))
+            if now > issued.saturating_add(age).saturating_add(issuer.skew) =>
+        {
             return Err(Rejection::TooOld);
         }
         (None, Some(_)) => return Err(Rejection::ClaimMissing),

@@ -124,7 +124,7 @@ impl SigningKey {
         header
     }
 
-    pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
         let random = SystemRandom::new();
         let signed = match &self.pair {
             Pair::Rsa(pair) => {
@@ -214,9 +214,9 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
         (usize::from(first), rest)
     } else {
         let (length, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-        let length = length
-            .iter()
-            .try_fold(0usize, |sum, byte| sum.checked_mul(256)?.checked_add((*byte).into()))?;
+        let length = length.iter().try_fold(0usize, |sum, byte| {
+            sum.checked_mul(256)?.checked_add((*byte).into())
+        })?;
         (length, rest)
     };
     rest.split_at_checked(length)

@@ -37,7 +37,10 @@ pub fn parse(value: &str) -> Result<Vec<Challenge>, ChallengeError> {
     if value.len() > MAX_HEADER_BYTES {
         return Err(ChallengeError::TooLarge);
     }
-    let mut reader = Reader { all: value, rest: value };
+    let mut reader = Reader {
+        all: value,
+        rest: value,
+    };
     let mut challenges: Vec<Challenge> = Vec::new();
     loop {
         reader.skip(|c| c == ',' || is_space(c));
@@ -107,10 +110,7 @@ impl<'a> Reader<'a> {
     }
 
     fn take(&mut self, matches: impl Fn(char) -> bool) -> &'a str {
-        let end = self
-            .rest
-            .find(|c| !matches(c))
-            .unwrap_or(self.rest.len());
+        let end = self.rest.find(|c| !matches(c)).unwrap_or(self.rest.len());
         let (taken, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));
         self.rest = rest;
         taken

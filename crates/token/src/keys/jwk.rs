@@ -43,7 +43,10 @@ pub(crate) struct PublicKey {
 }
 
 enum Material {
-    Rsa { n: Vec<u8>, e: Vec<u8> },
+    Rsa {
+        n: Vec<u8>,
+        e: Vec<u8>,
+    },
     /// The uncompressed point.
     Ec(KeyKind, Vec<u8>),
     Ed25519(Vec<u8>),
@@ -67,10 +70,8 @@ impl PublicKey {
             },
             "OKP" if text(jwk, "crv")? == "Ed25519" => {
                 let x = number(jwk, "x", Some(32))?;
-                let canonical = format!(
-                    r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#,
-                    base64url(&x)
-                );
+                let canonical =
+                    format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, base64url(&x));
                 Ok(PublicKey {
                     material: Material::Ed25519(x),
                     canonical,
@@ -101,9 +102,7 @@ impl PublicKey {
             (Material::Ec(KeyKind::P384, point), Algorithm::Es384) => {
                 ParsedPublicKey::new(&lc::ECDSA_P384_SHA384_FIXED, point)
             }
-            (Material::Ed25519(key), Algorithm::EdDsa) => {
-                ParsedPublicKey::new(&lc::ED25519, key)
-            }
+            (Material::Ed25519(key), Algorithm::EdDsa) => ParsedPublicKey::new(&lc::ED25519, key),
             _ => return Err(KeyFault::AlgorithmUnsupported),
         };
         prepared.map_err(|_| KeyFault::Malformed)
@@ -140,12 +139,7 @@ fn rsa(jwk: &Object<'_>) -> Result<PublicKey, KeyFault> {
     })
 }
 
-fn ec(
-    jwk: &Object<'_>,
-    kind: KeyKind,
-    curve: &str,
-    length: usize,
-) -> Result<PublicKey, KeyFault> {
+fn ec(jwk: &Object<'_>, kind: KeyKind, curve: &str, length: usize) -> Result<PublicKey, KeyFault> {
     let x = number(jwk, "x", Some(length))?;
     let y = number(jwk, "y", Some(length))?;
     let canonical = format!(
