@@ -1,11 +1,12 @@
 //! What several commands need: the configuration, the store and the runtime.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
-use portcullis_config::StoreLocation;
+use portcullis_config::{SecretRef, StoreLocation};
 use portcullis_gateway::{Loaded, load};
-use portcullis_store::Sqlite;
+use portcullis_store::{Postgres, PostgresAddress, Sqlite, Store, StoreError};
 
 use crate::exit::Failure;
 use crate::terminal;
@@ -35,32 +36,60 @@ impl Configuration {
         load(&self.file).map_err(|error| Failure::configuration(error.problems()))
     }
 
-    /// Opens the store that the configuration names, without making one.
-    pub(crate) async fn store(&self) -> Result<Sqlite, Failure> {
+    /// Opens the store that the configuration names, without making a file.
+    pub(crate) async fn store(&self) -> Result<Arc<dyn Store>, Failure> {
         let loaded = self.load()?;
-        let path = store_path(&loaded);
-        if !path.exists() {
-            return Err(Failure::new(format!("there is no store at {} yet", path.display()))
-                .help("start the gateway once, or fetch the definitions with `portcullis tools list --refresh`"));
+        if let StoreLocation::Sqlite(path) = &loaded.config.store {
+            let path = loaded.base.join(path);
+            if !path.exists() {
+                return Err(Failure::new(format!("there is no store at {} yet", path.display()))
+                    .help("start the gateway once, or fetch the definitions with `portcullis tools list --refresh`"));
+            }
         }
-        open_store(&path).await
+        open_store(&loaded).await
     }
 }
 
-/// Where the store of a configuration lies.
-pub(crate) fn store_path(loaded: &Loaded) -> PathBuf {
-    let StoreLocation::Sqlite(path) = &loaded.config.store;
-    loaded.base.join(path)
+/// Opens the store that a configuration names, making it if it is not there.
+pub(crate) async fn open_store(loaded: &Loaded) -> Result<Arc<dyn Store>, Failure> {
+    match &loaded.config.store {
+        StoreLocation::Sqlite(path) => Ok(Arc::new(open_file(&loaded.base.join(path)).await?)),
+        StoreLocation::Postgres {
+            url,
+            password,
+            journal,
+        } => {
+            let address = postgres_address(url, password.as_ref())?;
+            let store = Postgres::open(&address, &loaded.base.join(journal))
+                .await
+                .map_err(|error| cannot_open(address.shown(), &error))?;
+            Ok(Arc::new(store))
+        }
+    }
 }
 
-/// Opens a store, making it if it is not there.
-pub(crate) async fn open_store(path: &Path) -> Result<Sqlite, Failure> {
-    Sqlite::open(path).await.map_err(|error| {
-        Failure::because(
-            format!("the store {} cannot be opened", path.display()),
-            &error,
-        )
-    })
+/// Opens an SQLite file, making it if it is not there.
+pub(crate) async fn open_file(path: &Path) -> Result<Sqlite, Failure> {
+    Sqlite::open(path)
+        .await
+        .map_err(|error| cannot_open(&path.display().to_string(), &error))
+}
+
+/// The address of a Postgres store, with its password read.
+pub(crate) fn postgres_address(
+    url: &str,
+    password: Option<&SecretRef>,
+) -> Result<PostgresAddress, Failure> {
+    let password = password
+        .map(portcullis_gateway::vault::read)
+        .transpose()
+        .map_err(|error| Failure::because("`store-password` cannot be read", &error))?;
+    PostgresAddress::parse(url, password.as_ref())
+        .map_err(|error| Failure::because("`store` cannot be used", &error))
+}
+
+fn cannot_open(shown: &str, error: &StoreError) -> Failure {
+    Failure::because(format!("the store {shown} cannot be opened"), error)
 }
 
 /// The runtime every command runs on.

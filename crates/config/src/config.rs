@@ -112,8 +112,7 @@ impl Config {
 
 fn read(problems: &mut Problems<'_>, table: &Table<'_>, span: toml_span::Span) -> Config {
     let mut root = Section::new(table, "", span);
-    let store = root.value("store");
-    let store = store.and_then(|value| StoreLocation::read(problems, value));
+    let store = StoreLocation::read(problems, &mut root);
     let mut listen_section = root.section(problems, "listen");
     let listen = Listen::read(problems, &mut listen_section);
     let authn = Authn::read(problems, &mut root);

@@ -8,7 +8,7 @@ use portcullis_mcp::capabilities::ClientCapabilities;
 use portcullis_mcp::result::ListKind;
 use portcullis_mcp::version::ProtocolVersion;
 use portcullis_store::{
-    AuditRecord, AuditStore, Closed, RegistryStore, SessionStore, Sqlite, StoreError,
+    AuditRecord, AuditStore, Closed, RegistryStore, SessionStore, Sqlite, Store, StoreError,
 };
 use portcullis_upstream::{HttpClient, UpstreamError};
 use tokio::sync::{Semaphore, watch};
@@ -52,10 +52,16 @@ pub struct Stores {
 
 impl From<Sqlite> for Stores {
     fn from(store: Sqlite) -> Self {
+        Self::from(Arc::new(store) as Arc<dyn Store>)
+    }
+}
+
+impl From<Arc<dyn Store>> for Stores {
+    fn from(store: Arc<dyn Store>) -> Self {
         Self {
-            audit: Arc::new(store.clone()),
-            registry: Arc::new(store.clone()),
-            sessions: Arc::new(store),
+            audit: Arc::clone(&store) as _,
+            registry: Arc::clone(&store) as _,
+            sessions: store,
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use portcullis_store::{AuditEntry, AuditFilter, AuditStore, Sqlite};
+use portcullis_config::StoreLocation;
+use portcullis_store::{AuditEntry, AuditFilter, AuditStore, Postgres, Sqlite, StoreError};
 
 use crate::duration::{self, timestamp};
 use crate::exit::{Exit, Failure};
@@ -107,21 +109,42 @@ pub(crate) async fn run(audit: Audit) -> Result<Exit, Failure> {
     }
 }
 
-async fn open(place: &Where) -> Result<Sqlite, Failure> {
-    let path: PathBuf = if place.wrapped {
-        super::wrap::store()?
-    } else {
-        setup::store_path(&place.configuration.load()?)
-    };
+async fn open(place: &Where) -> Result<Arc<dyn AuditStore>, Failure> {
+    if place.wrapped {
+        return open_file(super::wrap::store()?).await;
+    }
+    let loaded = place.configuration.load()?;
+    match &loaded.config.store {
+        StoreLocation::Sqlite(path) => open_file(loaded.base.join(path)).await,
+        StoreLocation::Postgres {
+            url,
+            password,
+            journal,
+        } => {
+            let address = setup::postgres_address(url, password.as_ref())?;
+            let store = Postgres::open_read_only(&address, &loaded.base.join(journal))
+                .await
+                .map_err(|error| cannot_read(address.shown(), &error))?;
+            Ok(Arc::new(store))
+        }
+    }
+}
+
+async fn open_file(path: PathBuf) -> Result<Arc<dyn AuditStore>, Failure> {
     if !path.exists() {
         return Err(
             Failure::new(format!("there is no trail at {} yet", path.display()))
                 .help("start the gateway and send it a message"),
         );
     }
-    Sqlite::open_read_only(&path)
+    let store = Sqlite::open_read_only(&path)
         .await
-        .map_err(|error| Failure::because(format!("{} cannot be read", path.display()), &error))
+        .map_err(|error| cannot_read(&path.display().to_string(), &error))?;
+    Ok(Arc::new(store))
+}
+
+fn cannot_read(shown: &str, error: &StoreError) -> Failure {
+    Failure::because(format!("{shown} cannot be read"), error)
 }
 
 async fn find(query: Query) -> Result<Exit, Failure> {
@@ -141,7 +164,7 @@ async fn find(query: Query) -> Result<Exit, Failure> {
         newest_first: true,
         ..AuditFilter::default()
     };
-    let mut entries = read(&store, &filter).await?;
+    let mut entries = read(&*store, &filter).await?;
     entries.reverse();
     for entry in &entries {
         show(entry, query.place.json)?;
@@ -159,7 +182,7 @@ async fn follow(tail: Tail) -> Result<Exit, Failure> {
         newest_first: true,
         ..AuditFilter::default()
     };
-    let mut entries = read(&store, &newest).await?;
+    let mut entries = read(&*store, &newest).await?;
     entries.reverse();
     let mut last = entries.last().map_or(0, |entry| entry.seq);
     // An entry that is still open is shown when it closes: its end is what a reader wants.
@@ -185,7 +208,7 @@ async fn follow(tail: Tail) -> Result<Exit, Failure> {
             limit: 1_000,
             ..AuditFilter::default()
         };
-        for entry in read(&store, &filter).await? {
+        for entry in read(&*store, &filter).await? {
             let known = entry.seq <= last && !open.contains(&entry.seq);
             last = last.max(entry.seq);
             if known {
@@ -202,7 +225,7 @@ async fn follow(tail: Tail) -> Result<Exit, Failure> {
     Ok(Exit::Fine)
 }
 
-async fn read(store: &Sqlite, filter: &AuditFilter) -> Result<Vec<AuditEntry>, Failure> {
+async fn read(store: &dyn AuditStore, filter: &AuditFilter) -> Result<Vec<AuditEntry>, Failure> {
     store
         .entries(filter)
         .await

@@ -114,7 +114,7 @@ fn describe(loaded: &Loaded) -> Report {
 
 async fn connect(loaded: Loaded) -> Result<Vec<ServerReport>, Failure> {
     let names: Vec<String> = loaded.config.servers.keys().cloned().collect();
-    let store = setup::open_store(&setup::store_path(&loaded)).await?;
+    let store = setup::open_store(&loaded).await?;
     let gateway = Gateway::open(loaded, Stores::from(store))
         .await
         .map_err(|error| Failure::because("the gateway cannot start", &error))?;

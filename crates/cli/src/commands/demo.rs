@@ -74,7 +74,7 @@ pub(crate) async fn run(demo: Demo) -> Result<Exit, Failure> {
         Some(afterwards::bind(demo.port).await?)
     };
     let folder = Folder::prepare(demo.keep.as_deref())?;
-    let store = setup::open_store(&folder.store()).await?;
+    let store = setup::open_file(&folder.store()).await?;
     let story = Story {
         folder: &folder,
         store: &store,

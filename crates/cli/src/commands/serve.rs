@@ -48,7 +48,7 @@ pub(crate) async fn run(serve: Serve) -> Result<Exit, Failure> {
         );
     }
     let sources = loaded.sources.clone();
-    let store = setup::open_store(&setup::store_path(&loaded)).await?;
+    let store = setup::open_store(&loaded).await?;
     let config = loaded.config.clone();
     let gateway = Gateway::open(loaded, Stores::from(store))
         .await

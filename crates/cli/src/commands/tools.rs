@@ -4,8 +4,10 @@ mod decide;
 mod diff;
 mod list;
 
+use std::sync::Arc;
+
 use clap::{Args, Subcommand};
-use portcullis_store::{DefinitionRecord, RegistryStore, Sqlite, State};
+use portcullis_store::{DefinitionRecord, RegistryStore, State, Store};
 
 use crate::exit::{Exit, Failure};
 use crate::setup::{self, Configuration};
@@ -45,7 +47,7 @@ struct Where {
 }
 
 impl Where {
-    async fn store(&self) -> Result<Sqlite, Failure> {
+    async fn store(&self) -> Result<Arc<dyn Store>, Failure> {
         if !self.wrapped {
             return self.configuration.store().await;
         }
@@ -54,7 +56,7 @@ impl Where {
             return Err(Failure::new("no server was wrapped yet")
                 .help("run one with `portcullis wrap -- CMD`"));
         }
-        setup::open_store(&path).await
+        Ok(Arc::new(setup::open_file(&path).await?))
     }
 }
 
@@ -68,7 +70,7 @@ pub(crate) async fn run(tools: Tools) -> Result<Exit, Failure> {
     }
 }
 
-async fn records(store: &Sqlite) -> Result<Vec<DefinitionRecord>, Failure> {
+async fn records(store: &dyn RegistryStore) -> Result<Vec<DefinitionRecord>, Failure> {
     let mut records = store
         .load()
         .await

@@ -67,7 +67,7 @@ pub(crate) async fn run(wrap: Wrap) -> Result<Exit, Failure> {
         .next()
         .cloned()
         .unwrap_or_default();
-    let store = setup::open_store(&path).await?;
+    let store = setup::open_file(&path).await?;
     let gateway = Gateway::open(loaded, Stores::from(store))
         .await
         .map_err(|error| Failure::because("the gateway cannot start", &error))?;

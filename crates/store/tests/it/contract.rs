@@ -4,6 +4,7 @@
 pub(crate) mod audit;
 pub(crate) mod grants;
 pub(crate) mod registry;
+pub(crate) mod replicas;
 pub(crate) mod revocations;
 pub(crate) mod sessions;
 pub(crate) mod vault;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use portcullis_store::journal::Journal;
 use portcullis_store::{
-    AuditFilter, AuditRecord, AuditStore, Postgres, RegistryStore, SessionStore, State, StoreError,
-    VaultStore,
+    AuditFilter, AuditRecord, AuditStore, Postgres, RegistryStore, RevocationKind, RevocationStore,
+    SessionStore, State, StoreError, VaultStore,
 };
 use sqlx::Row;
 
@@ -246,4 +247,99 @@ async fn an_append_that_is_given_up_leaves_all_or_nothing() {
         }
         assert!(left.is_sorted_by_key(|entry| entry.opened.entry.clone()));
     }
+}
+
+/// The journal stands in front of Postgres as it does in front of SQLite.
+#[tokio::test]
+async fn what_a_process_left_in_its_journal_is_taken_over() {
+    let Some(database) = database().await else {
+        return;
+    };
+    let store = database.open().await;
+    let beside = store.journal_beside().unwrap().to_owned();
+    assert_eq!(beside.parent(), Some(database.folder.path()));
+    let mut journal = Journal::new(&beside);
+    let records = |entry: &str| {
+        [
+            AuditRecord::Opened(opened(entry, 1)),
+            AuditRecord::Closed(closed(entry, "ok")),
+        ]
+    };
+    journal.append(&records("in-both")).unwrap();
+    journal.append(&records("in-the-journal")).unwrap();
+    store.append(&records("in-both")).await.unwrap();
+    // Its owner lives: nobody takes it.
+    let other = database.open().await;
+    assert_eq!(
+        other.entries(&AuditFilter::default()).await.unwrap().len(),
+        1
+    );
+    drop(journal);
+
+    let reader = Postgres::open_read_only(&database.address, database.folder.path())
+        .await
+        .unwrap();
+    let entries = reader.entries(&AuditFilter::default()).await.unwrap();
+    let ids: Vec<&str> = entries.iter().map(|e| e.opened.entry.as_str()).collect();
+    assert_eq!(ids, ["in-both", "in-the-journal"]);
+    assert!(entries.iter().all(|entry| entry.closed.is_some()));
+    assert_eq!(database.folder.path().read_dir().unwrap().count(), 0);
+}
+
+/// Another database's journals in the same folder are not for this one.
+#[tokio::test]
+async fn journals_of_two_databases_are_kept_apart() {
+    let (Some(one), Some(two)) = (database().await, database().await) else {
+        return;
+    };
+    let first = one.open().await;
+    let mut journal = Journal::new(first.journal_beside().unwrap());
+    let record = AuditRecord::Opened(opened("a", 1));
+    journal.append([&record]).unwrap();
+    drop(journal);
+    let second = Postgres::open(&two.address, one.folder.path())
+        .await
+        .unwrap();
+    let everything = AuditFilter::default();
+    assert!(second.entries(&everything).await.unwrap().is_empty());
+    assert_eq!(
+        one.open().await.entries(&everything).await.unwrap().len(),
+        1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_is_heard_of_at_once() {
+    let Some(database) = database().await else {
+        return;
+    };
+    let (one, two) = (database.open().await, database.open().await);
+    let patience = Duration::from_secs(30);
+    for turn in 0..3 {
+        let heard = tokio::spawn({
+            let two = two.clone();
+            async move { two.changed().await }
+        });
+        // It may not listen yet, so the change comes again until it is heard.
+        let deadline = tokio::time::Instant::now() + patience;
+        let mut at_us = 0;
+        while !heard.is_finished() {
+            at_us += 1;
+            one.revoke(&revocations::revocation(RevocationKind::User, "ada", at_us))
+                .await
+                .unwrap();
+            assert!(tokio::time::Instant::now() < deadline, "turn {turn}");
+        }
+        heard.await.unwrap().unwrap();
+    }
+    // A handle that is closed ends the wait of whoever listens on it.
+    let waiting = tokio::spawn({
+        let two = two.clone();
+        async move { while two.changed().await.is_ok() {} }
+    });
+    tokio::time::timeout(patience, two.close()).await.unwrap();
+    tokio::time::timeout(patience, waiting)
+        .await
+        .unwrap()
+        .unwrap();
 }

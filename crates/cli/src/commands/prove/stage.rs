@@ -53,7 +53,7 @@ impl Stage {
     ) -> Result<Self, Failure> {
         let folder = loaded.base.clone();
         let controls = loaded.config.controls.clone();
-        let store = setup::open_store(&folder.join("prove.db")).await?;
+        let store = setup::open_file(&folder.join("prove.db")).await?;
         if !approved.is_empty() {
             store.observe(approved, 0).await.map_err(|error| {
                 Failure::because("the temporary registry cannot be written", &error)

@@ -1,7 +1,7 @@
 //! `portcullis tools approve` and `reject`.
 
 use clap::Args;
-use portcullis_store::{DefinitionRecord, RegistryStore, Sqlite, State};
+use portcullis_store::{DefinitionRecord, RegistryStore, State};
 
 use super::{Where, one_definition, records, waits};
 use crate::duration::now;
@@ -63,7 +63,7 @@ pub(super) struct Reject {
 
 pub(super) async fn approve(approve: Approve) -> Result<Exit, Failure> {
     let store = approve.place.store().await?;
-    let all = records(&store).await?;
+    let all = records(&*store).await?;
     let mut chosen = Vec::new();
     if approve.all {
         let waiting: Vec<&DefinitionRecord> = all
@@ -86,7 +86,7 @@ pub(super) async fn approve(approve: Approve) -> Result<Exit, Failure> {
             ));
         }
         chosen = latest(clean);
-        decide_all(&store, &chosen, State::Approved, approve.note.as_deref()).await?;
+        decide_all(&*store, &chosen, State::Approved, approve.note.as_deref()).await?;
         return Ok(if suspicious.is_empty() {
             Exit::Fine
         } else {
@@ -103,13 +103,13 @@ pub(super) async fn approve(approve: Approve) -> Result<Exit, Failure> {
                 .help("`portcullis tools show` lists all versions; --hash names one")
         })?);
     }
-    decide_all(&store, &chosen, State::Approved, approve.note.as_deref()).await?;
+    decide_all(&*store, &chosen, State::Approved, approve.note.as_deref()).await?;
     Ok(Exit::Fine)
 }
 
 pub(super) async fn reject(reject: Reject) -> Result<Exit, Failure> {
     let store = reject.place.store().await?;
-    let all = records(&store).await?;
+    let all = records(&*store).await?;
     let mut chosen = Vec::new();
     for name in &reject.names {
         let versions = one_definition(&all, &reject.server, name, reject.kind.as_deref())?;
@@ -122,7 +122,7 @@ pub(super) async fn reject(reject: Reject) -> Result<Exit, Failure> {
             version.ok_or_else(|| Failure::new(format!("no version of {name} can be rejected")))?,
         );
     }
-    decide_all(&store, &chosen, State::Rejected, reject.note.as_deref()).await?;
+    decide_all(&*store, &chosen, State::Rejected, reject.note.as_deref()).await?;
     Ok(Exit::Fine)
 }
 
@@ -158,7 +158,7 @@ fn latest(records: Vec<&DefinitionRecord>) -> Vec<&DefinitionRecord> {
 }
 
 async fn decide_all(
-    store: &Sqlite,
+    store: &dyn RegistryStore,
     chosen: &[&DefinitionRecord],
     state: State,
     note: Option<&str>,

@@ -60,7 +60,7 @@ struct Version<'a> {
 
 pub(super) async fn show(show: Show) -> Result<Exit, Failure> {
     let store = show.which.place.store().await?;
-    let all = records(&store).await?;
+    let all = records(&*store).await?;
     let versions = one_definition(
         &all,
         &show.which.server,
@@ -92,7 +92,7 @@ pub(super) async fn show(show: Show) -> Result<Exit, Failure> {
 
 pub(super) async fn diff(diff: Diff) -> Result<Exit, Failure> {
     let store = diff.which.place.store().await?;
-    let all = records(&store).await?;
+    let all = records(&*store).await?;
     let versions = one_definition(
         &all,
         &diff.which.server,

@@ -63,7 +63,7 @@ pub(super) async fn run(list: List) -> Result<Exit, Failure> {
         refresh(&list).await?;
     }
     let store = list.place.store().await?;
-    let all = records(&store).await?;
+    let all = records(&*store).await?;
     let shown: Vec<&DefinitionRecord> = all.iter().filter(|record| wanted(&list, record)).collect();
     let waiting = shown.iter().filter(|record| waits(record.state)).count();
     if list.json {
@@ -87,7 +87,7 @@ async fn refresh(list: &List) -> Result<(), Failure> {
         .filter(|name| list.server.as_ref().is_none_or(|only| only == *name))
         .cloned()
         .collect();
-    let store = setup::open_store(&setup::store_path(&loaded)).await?;
+    let store = setup::open_store(&loaded).await?;
     let gateway = Gateway::open(loaded, Stores::from(store))
         .await
         .map_err(|error| Failure::because("the gateway cannot start", &error))?;
