@@ -1,9 +1,11 @@
 //! What a message brings along before anything about it is believed.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use crate::listener::PeerCertificate;
 use crate::session::Agreed;
 
 /// One message at the door: where it came in, what it claims, and the credential it shows.
@@ -38,6 +40,8 @@ pub struct Facts {
     pub transport: Transport,
     /// The peer address, for HTTP.
     pub remote: Option<SocketAddr>,
+    /// The certificate by which the caller's end of the connection proved itself, for HTTP over TLS.
+    pub certificate: Option<Arc<PeerCertificate>>,
     /// True when a proxy header says that the peer address is not the caller's.
     pub forwarded: bool,
     /// Which profile the message is for.

@@ -8,6 +8,8 @@ mod capacity;
 mod detach;
 mod edge;
 mod patience;
+mod peer_certificate;
+mod tls;
 mod write;
 
 use std::convert::Infallible;
@@ -23,7 +25,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::arrival::Arrival;
@@ -35,13 +38,46 @@ use capacity::Capacity;
 use patience::{Activity, Answering, Watched};
 use write::Body;
 
+pub use peer_certificate::{CertificateUnreadable, PeerCertificate};
+pub use tls::{ClientCertificates, Tls, TlsError, TlsKey, TlsSettings};
+
 /// How long a client may take to send its request head, and then its body.
 const SLOW_CLIENT: Duration = Duration::from_secs(15);
 /// How long open connections get to end when the gateway stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// Serves connections until `stop` resolves, then lets open ones end.
+/// Serves connections in clear text until `stop` resolves, then lets open ones end.
 pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener, stop: impl Future<Output = ()>) {
+    run(gateway, listener, None, stop).await;
+}
+
+/// Serves connections over TLS until `stop` resolves, then lets open ones end. The files that `tls`
+/// was loaded from are looked at meanwhile.
+pub async fn serve_tls(
+    gateway: Arc<Gateway>,
+    listener: TcpListener,
+    tls: Tls,
+    stop: impl Future<Output = ()>,
+) {
+    tokio::select! {
+        () = run(gateway, listener, Some(tls.clone()), stop) => {}
+        () = tls.watch() => {}
+    }
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug)]
+struct Peer {
+    remote: SocketAddr,
+    certificate: Option<Arc<PeerCertificate>>,
+}
+
+async fn run(
+    gateway: Arc<Gateway>,
+    listener: TcpListener,
+    tls: Option<Tls>,
+    stop: impl Future<Output = ()>,
+) {
     let mut server = Builder::new(TokioExecutor::new());
     server
         .http1()
@@ -76,10 +112,29 @@ pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener, stop: impl Futu
             tracing::debug!(%error, "TCP_NODELAY was not set");
         }
         let (server, gateway, watcher) = (server.clone(), Arc::clone(&gateway), graceful.watcher());
+        let tls = tls.clone();
         while connections.try_join_next().is_some() {}
         connections.spawn(async move {
             let _place = place;
-            converse(&server, gateway, stream, remote, watcher).await;
+            let activity = Activity::new(Instant::now());
+            let stream = Watched {
+                stream,
+                activity: activity.clone(),
+            };
+            let Some(tls) = tls else {
+                let peer = Peer {
+                    remote,
+                    certificate: None,
+                };
+                return converse(&server, gateway, (stream, activity), peer, watcher).await;
+            };
+            if let Some((stream, certificate)) = tls.accept(stream).await {
+                let peer = Peer {
+                    remote,
+                    certificate,
+                };
+                converse(&server, gateway, (stream, activity), peer, watcher).await;
+            }
         });
     }
     drop(listener);
@@ -96,24 +151,19 @@ pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener, stop: impl Futu
 }
 
 /// Serves one connection until it ends or is not worth keeping.
-async fn converse(
+async fn converse<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     server: &Builder<TokioExecutor>,
     gateway: Arc<Gateway>,
-    stream: TcpStream,
-    remote: SocketAddr,
+    (stream, activity): (S, Activity),
+    peer: Peer,
     watcher: Watcher,
 ) {
-    let activity = Activity::new(Instant::now());
     let given_up = activity.clone().given_up();
-    let stream = Watched {
-        stream,
-        activity: activity.clone(),
-    };
     let service = service_fn(move |request| {
-        let gateway = Arc::clone(&gateway);
+        let (gateway, peer) = (Arc::clone(&gateway), peer.clone());
         let busy = activity.request();
         async move {
-            let response = respond(&gateway, request, remote).await;
+            let response = respond(&gateway, request, peer).await;
             Ok::<_, Infallible>(response.map(|body| Answering { body, _busy: busy }))
         }
     });
@@ -131,14 +181,14 @@ async fn converse(
 async fn respond(
     gateway: &Arc<Gateway>,
     request: Request<Incoming>,
-    remote: SocketAddr,
+    peer: Peer,
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
     let snapshot = gateway.snapshot();
     if head.method == Method::GET && head.uri.path() == "/healthz" {
         return write::healthy();
     }
-    let arrival = edge::arrival(&head, remote);
+    let arrival = edge::arrival(&head, peer.remote, peer.certificate);
     if let Err(refusal) = edge::check(&head, snapshot.config()) {
         return write::answer(
             pipeline::turn_away(gateway, &arrival.facts, &refusal),

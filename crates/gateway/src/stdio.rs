@@ -206,6 +206,7 @@ impl Host {
             facts: Facts {
                 transport: Transport::Stdio,
                 remote: None,
+                certificate: None,
                 forwarded: false,
                 profile: Selector::Name(self.profile.clone()),
                 headers: Headers::default(),

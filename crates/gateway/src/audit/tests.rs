@@ -70,6 +70,7 @@ fn facts() -> Facts {
     Facts {
         transport: Transport::Http,
         remote: Some("192.0.2.7:9".parse().unwrap()),
+        certificate: None,
         forwarded: false,
         profile: Selector::Path("/".to_owned()),
         headers: Headers::default(),

@@ -28,6 +28,7 @@ fn facts(remote: &str, forwarded: bool) -> Facts {
     Facts {
         transport: Transport::Http,
         remote: Some(remote.parse::<SocketAddr>().unwrap()),
+        certificate: None,
         forwarded,
         profile: Selector::Path("/".to_owned()),
         headers: Headers::default(),

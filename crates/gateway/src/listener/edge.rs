@@ -1,6 +1,7 @@
 //! What can be judged from a request's head alone.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, FORWARDED, HOST, ORIGIN};
 use http::request::Parts;
@@ -10,6 +11,7 @@ use portcullis_config::Config;
 use secrecy::SecretString;
 
 use crate::arrival::{Arrival, Credential, Facts, Headers, Selector, Transport};
+use crate::listener::PeerCertificate;
 use crate::refusal::{Reason, Refusal};
 
 /// The media types a client takes.
@@ -65,7 +67,11 @@ impl Accepted {
 }
 
 /// Takes the credential and the facts out of a request's head.
-pub(super) fn arrival(head: &Parts, remote: SocketAddr) -> Arrival {
+pub(super) fn arrival(
+    head: &Parts,
+    remote: SocketAddr,
+    certificate: Option<Arc<PeerCertificate>>,
+) -> Arrival {
     let mut ill_formed = None;
     let mut single = |name: &'static str| single(&head.headers, name, &mut ill_formed);
     let headers = Headers {
@@ -86,6 +92,7 @@ pub(super) fn arrival(head: &Parts, remote: SocketAddr) -> Arrival {
         facts: Facts {
             transport: Transport::Http,
             remote: Some(remote),
+            certificate,
             forwarded,
             profile: Selector::Path(head.uri.path().to_owned()),
             headers: Headers {

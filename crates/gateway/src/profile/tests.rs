@@ -85,6 +85,7 @@ fn routed(selector: Selector) -> Option<String> {
     let facts = Facts {
         transport: Transport::Stdio,
         remote: None,
+        certificate: None,
         forwarded: false,
         profile: selector,
         headers: Headers::default(),

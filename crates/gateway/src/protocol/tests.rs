@@ -74,6 +74,7 @@ async fn check(case: Case, message: &str, expected: Result<&str, Reason>) {
     let facts = |headers| Facts {
         transport: case.transport,
         remote: None,
+        certificate: None,
         forwarded: false,
         profile: Selector::Name("main".to_owned()),
         headers,

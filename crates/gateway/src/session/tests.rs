@@ -22,6 +22,7 @@ fn principal(name: &str) -> Principal {
     let facts = Facts {
         transport: Transport::Stdio,
         remote: None,
+        certificate: None,
         forwarded: false,
         profile: Selector::Name(String::new()),
         headers: Headers::default(),

@@ -29,4 +29,5 @@ mod review;
 mod sessions;
 mod stdio;
 mod streams;
+mod tls;
 mod trail;

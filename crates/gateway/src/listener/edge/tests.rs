@@ -293,7 +293,7 @@ fn one_bearer_token_is_a_credential() {
 #[test]
 fn an_arrival_keeps_protocol_headers_and_tells_bad_ones() {
     let remote = "127.0.0.1:9".parse().unwrap();
-    let facts = |headers: &[(&str, &[u8])]| arrival(&head(headers), remote).facts;
+    let facts = |headers: &[(&str, &[u8])]| arrival(&head(headers), remote, None).facts;
     let plain = facts(&[
         ("mcp-session-id", b"s"),
         ("mcp-method", b"m"),
@@ -324,4 +324,20 @@ fn an_arrival_keeps_protocol_headers_and_tells_bad_ones() {
     for name in ["forwarded", "x-forwarded-for", "x-real-ip"] {
         assert!(facts(&[(name, b"x")]).forwarded, "{name}");
     }
+}
+
+#[test]
+fn an_arrival_keeps_the_certificate_of_its_connection() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec!["agent.example".to_owned()]).unwrap();
+    let der = params.self_signed(&key).unwrap().der().to_vec();
+    let certificate = Arc::new(PeerCertificate::from_der(&der).unwrap());
+    let remote = "127.0.0.1:9".parse().unwrap();
+    // What a client says of itself in a proxy's header is not the connection's.
+    let head = head(&[("client-cert", b":AAAA:")]);
+    let kept = arrival(&head, remote, Some(Arc::clone(&certificate)))
+        .facts
+        .certificate;
+    assert_eq!(kept, Some(certificate));
+    assert_eq!(arrival(&head, remote, None).facts.certificate, None);
 }
