@@ -155,7 +155,9 @@ fn check_endpoint(endpoint: &Url) -> Result<(), BeginError> {
         "request_uri",
     ];
     let userinfo = !endpoint.username().is_empty() || endpoint.password().is_some();
-    let taken = endpoint.query_pairs().any(|(name, _)| OURS.contains(&name.as_ref()));
+    let taken = endpoint
+        .query_pairs()
+        .any(|(name, _)| OURS.contains(&name.as_ref()));
     if !is_secure(endpoint) || endpoint.fragment().is_some() || userinfo || taken {
         return Err(BeginError::Endpoint);
     }
@@ -168,7 +170,12 @@ impl TokenClient {
     /// # Errors
     /// [`TokenError`]; [`NotAsked::OtherServer`] when the sign-in was begun at another server or as
     /// another client, so that no code is shown to a server that did not issue it.
-    pub async fn redeem(&self, pending: &Pending, code: &Code, now: u64) -> Result<Tokens, TokenError> {
+    pub async fn redeem(
+        &self,
+        pending: &Pending,
+        code: &Code,
+        now: u64,
+    ) -> Result<Tokens, TokenError> {
         let channel = self.channel();
         if pending.issuer() != channel.issuer() || pending.client_id() != channel.identity().id() {
             return Err(TokenError::NotAsked(NotAsked::OtherServer));

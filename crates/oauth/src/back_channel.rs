@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use portcullis_egress::{Client, EgressError, Limits, Naming};
 use secrecy::SecretString;
 use url::Url;
@@ -15,6 +15,7 @@ use crate::client_auth::{ClientAuthError, ClientIdentity};
 use crate::form::Form;
 use crate::metadata::AuthorizationServer;
 
+const DPOP: HeaderName = HeaderName::from_static("dpop");
 /// Longest time that one request takes, when nothing else is set.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes of an answer. Tokens with many groups are some ten kilobytes.
@@ -61,7 +62,11 @@ pub(crate) struct Answer {
 
 impl BackChannel {
     /// The server that this metadata is about.
-    pub fn new(http: Client, server: Arc<AuthorizationServer>, identity: Arc<ClientIdentity>) -> Self {
+    pub fn new(
+        http: Client,
+        server: Arc<AuthorizationServer>,
+        identity: Arc<ClientIdentity>,
+    ) -> Self {
         Self {
             http,
             issuer: server.issuer.as_str().into(),
@@ -73,7 +78,12 @@ impl BackChannel {
 
     /// A server without metadata. `issuer` identifies it (RFC 8414), byte for byte; `naming` says
     /// who named its endpoints.
-    pub fn without_metadata(http: Client, issuer: &str, identity: Arc<ClientIdentity>, naming: Naming) -> Self {
+    pub fn without_metadata(
+        http: Client,
+        issuer: &str,
+        identity: Arc<ClientIdentity>,
+        naming: Naming,
+    ) -> Self {
         Self {
             http,
             issuer: issuer.into(),
@@ -105,13 +115,25 @@ impl BackChannel {
     ///
     /// # Errors
     /// [`CallError`]; an answer with an error status is an answer.
-    pub async fn post(&self, endpoint: &Url, form: Form, now: u64) -> Result<Response<Bytes>, CallError> {
-        let answer = self.send(endpoint, form, now).await?;
+    pub async fn post(
+        &self,
+        endpoint: &Url,
+        form: Form,
+        now: u64,
+    ) -> Result<Response<Bytes>, CallError> {
+        let answer = self.send(endpoint, form, None, now).await?;
         Ok(answer.response)
     }
 
-    pub(crate) async fn send(&self, endpoint: &Url, mut form: Form, now: u64) -> Result<Answer, CallError> {
+    pub(crate) async fn send(
+        &self,
+        endpoint: &Url,
+        mut form: Form,
+        proof: Option<HeaderValue>,
+        now: u64,
+    ) -> Result<Answer, CallError> {
         let mut headers = HeaderMap::new();
+        headers.extend(proof.map(|proof| (DPOP, proof)));
         self.identity
             .authenticate(&mut form, &mut headers, &self.issuer, endpoint, now)
             .await?;
@@ -153,7 +175,13 @@ impl fmt::Debug for BackChannel {
 
 /// How long the server asks to wait, at most an hour. Only the form in seconds is read.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    let seconds: u64 = headers
+        .get(http::header::RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 

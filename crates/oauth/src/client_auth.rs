@@ -98,16 +98,41 @@ pub enum ClientAuthError {
     Random,
 }
 
+impl ClientAuth {
+    /// A secret, sent as the server prefers among its `token_endpoint_auth_methods_supported`: in
+    /// the header if it takes that or does not say, else in the form.
+    pub fn secret(secret: SecretString, supported: &[String]) -> Self {
+        let takes = |method: &str| supported.iter().any(|known| known == method);
+        if takes("client_secret_post") && !takes("client_secret_basic") {
+            ClientAuth::SecretPost(secret)
+        } else {
+            ClientAuth::SecretBasic(secret)
+        }
+    }
+
+    /// The assertion in a file, read now.
+    ///
+    /// # Errors
+    /// [`ClientAuthError::File`], [`ClientAuthError::NoToken`]
+    pub async fn read_assertion(path: &Path) -> Result<SecretString, ClientAuthError> {
+        read_assertion(path).await
+    }
+}
+
 impl ClientIdentity {
     /// A client as the server knows it.
     ///
     /// # Errors
     /// [`ClientAuthError::ClientId`]
     pub fn new(id: &str, auth: ClientAuth) -> Result<Self, ClientAuthError> {
-        if id.is_empty() || id.len() > 2048 || !id.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) {
+        if id.is_empty() || id.len() > 2048 || !id.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+        {
             return Err(ClientAuthError::ClientId);
         }
-        Ok(Self { id: id.to_owned(), auth })
+        Ok(Self {
+            id: id.to_owned(),
+            auth,
+        })
     }
 
     /// The client id.
@@ -202,7 +227,9 @@ fn basic(id: &str, secret: &SecretString) -> Result<HeaderValue, ClientAuthError
     let mut pair = Zeroizing::new(String::with_capacity(1024));
     pair.extend(form_urlencoded::byte_serialize(id.as_bytes()));
     pair.push(':');
-    pair.extend(form_urlencoded::byte_serialize(secret.expose_secret().as_bytes()));
+    pair.extend(form_urlencoded::byte_serialize(
+        secret.expose_secret().as_bytes(),
+    ));
     let encoded = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
     let mut value = HeaderValue::from_str(&encoded).map_err(|_| ClientAuthError::ClientId)?;
     value.set_sensitive(true);
@@ -213,7 +240,9 @@ fn basic(id: &str, secret: &SecretString) -> Result<HeaderValue, ClientAuthError
 async fn read_assertion(path: &Path) -> Result<SecretString, ClientAuthError> {
     use tokio::io::AsyncReadExt as _;
 
-    let file = tokio::fs::File::open(path).await.map_err(ClientAuthError::File)?;
+    let file = tokio::fs::File::open(path)
+        .await
+        .map_err(ClientAuthError::File)?;
     let mut text = Zeroizing::new(String::with_capacity(16 * 1024));
     file.take(MAX_FILE + 1)
         .read_to_string(&mut text)

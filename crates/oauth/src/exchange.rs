@@ -6,7 +6,9 @@ use secrecy::SecretString;
 use crate::form::Form;
 use crate::resource::Resource;
 use crate::scope::Scopes;
-use crate::token_request::{Asked, Expected, Kind, NotAsked, TokenClient, TokenError, TokenType, Tokens};
+use crate::token_request::{
+    Asked, Expected, Kind, NotAsked, TokenClient, TokenError, TokenType, Tokens,
+};
 
 /// An access token, whatever its form (RFC 8693 section 3).
 pub const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -86,7 +88,12 @@ impl TokenClient {
     ///
     /// # Errors
     /// [`TokenError::InteractionRequired`] holds the claims for the caller's next sign-in.
-    pub async fn on_behalf_of(&self, assertion: &SecretString, scopes: &Scopes, now: u64) -> Result<Tokens, TokenError> {
+    pub async fn on_behalf_of(
+        &self,
+        assertion: &SecretString,
+        scopes: &Scopes,
+        now: u64,
+    ) -> Result<Tokens, TokenError> {
         if scopes.resources().len() != 1 {
             return Err(TokenError::NotAsked(NotAsked::SeveralResources));
         }
@@ -96,7 +103,10 @@ impl TokenClient {
         let mut form = Form::grant(JWT_BEARER);
         form.add_secret("assertion", assertion);
         form.add("requested_token_use", "on_behalf_of");
-        let asked = Asked { resource: None, scopes };
+        let asked = Asked {
+            resource: None,
+            scopes,
+        };
         asked.add_to(&mut form);
         self.request(form, &asked.access(), now).await
     }
@@ -109,7 +119,12 @@ impl TokenClient {
     pub async fn exchange(&self, exchange: &Exchange<'_>, now: u64) -> Result<Tokens, TokenError> {
         exchange.check().map_err(TokenError::NotAsked)?;
         let mut form = Form::grant(EXCHANGE);
-        add_typed(&mut form, "subject_token", "subject_token_type", exchange.subject);
+        add_typed(
+            &mut form,
+            "subject_token",
+            "subject_token_type",
+            exchange.subject,
+        );
         if let Some(actor) = exchange.actor {
             add_typed(&mut form, "actor_token", "actor_token_type", actor);
         }
@@ -117,7 +132,11 @@ impl TokenClient {
         form.add("requested_token_type", exchange.requested);
         exchange.asked.add_to(&mut form);
         // What is left to the server must still not pass the bound.
-        let bound = if exchange.asked.scopes.is_empty() { exchange.within } else { exchange.asked.scopes };
+        let bound = if exchange.asked.scopes.is_empty() {
+            exchange.within
+        } else {
+            exchange.asked.scopes
+        };
         let expected = Expected {
             scopes: bound,
             kind: Kind::Issued(exchange.requested),
@@ -130,9 +149,18 @@ impl TokenClient {
     ///
     /// # Errors
     /// [`TokenError`], also when the answer is not an `id-jag` with token type `N_A`.
-    pub async fn identity_assertion(&self, request: &AssertionRequest<'_>, now: u64) -> Result<IdentityAssertion, TokenError> {
+    pub async fn identity_assertion(
+        &self,
+        request: &AssertionRequest<'_>,
+        now: u64,
+    ) -> Result<IdentityAssertion, TokenError> {
         let mut form = Form::grant(EXCHANGE);
-        add_typed(&mut form, "subject_token", "subject_token_type", request.subject);
+        add_typed(
+            &mut form,
+            "subject_token",
+            "subject_token_type",
+            request.subject,
+        );
         form.add("requested_token_type", ID_JAG);
         form.add("audience", request.audience);
         let asked = Asked {
@@ -161,12 +189,32 @@ impl TokenClient {
     ///
     /// # Errors
     /// [`TokenError`]; [`NotAsked::OtherServer`] when the grant is for another server.
-    pub async fn redeem_assertion(&self, grant: &IdentityAssertion, asked: Asked<'_>, now: u64) -> Result<Tokens, TokenError> {
+    pub async fn redeem_assertion(
+        &self,
+        grant: &IdentityAssertion,
+        asked: Asked<'_>,
+        now: u64,
+    ) -> Result<Tokens, TokenError> {
         if grant.audience != self.channel().issuer() {
             return Err(TokenError::NotAsked(NotAsked::OtherServer));
         }
+        self.assertion(&grant.assertion, asked, now).await
+    }
+
+    /// An access token for an assertion that an issuer signed whom the server trusts (RFC 7523
+    /// section 2.1): a workload's identity token (SEP-1933), or a grant of [`IdentityAssertion`]'s
+    /// kind that came another way. The assertion has to name this server as its audience.
+    ///
+    /// # Errors
+    /// [`TokenError`]
+    pub async fn assertion(
+        &self,
+        assertion: &SecretString,
+        asked: Asked<'_>,
+        now: u64,
+    ) -> Result<Tokens, TokenError> {
         let mut form = Form::grant(JWT_BEARER);
-        form.add_secret("assertion", &grant.assertion);
+        form.add_secret("assertion", assertion);
         asked.add_to(&mut form);
         self.request(form, &asked.access(), now).await
     }
@@ -175,7 +223,9 @@ impl TokenClient {
 impl Exchange<'_> {
     /// What is refused before anybody is asked.
     fn check(&self) -> Result<(), NotAsked> {
-        let actors = self.actors.saturating_add(usize::from(self.actor.is_some()));
+        let actors = self
+            .actors
+            .saturating_add(usize::from(self.actor.is_some()));
         if self.audience.is_none() && self.asked.resource.is_none() {
             return Err(NotAsked::NoTarget);
         }

@@ -7,6 +7,7 @@ use url::form_urlencoded;
 
 /// Pairs in `application/x-www-form-urlencoded`. They may be secrets: there is no `Debug`, and the
 /// text is wiped from memory with the last handle on it.
+#[derive(Clone)]
 pub struct Form {
     text: Zeroizing<String>,
     secrets: Vec<SecretString>,
@@ -34,9 +35,11 @@ impl Form {
         if !self.text.is_empty() {
             self.text.push('&');
         }
-        self.text.extend(form_urlencoded::byte_serialize(name.as_bytes()));
+        self.text
+            .extend(form_urlencoded::byte_serialize(name.as_bytes()));
         self.text.push('=');
-        self.text.extend(form_urlencoded::byte_serialize(value.as_bytes()));
+        self.text
+            .extend(form_urlencoded::byte_serialize(value.as_bytes()));
     }
 
     /// Adds a pair if there is a value.

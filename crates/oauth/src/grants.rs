@@ -12,7 +12,12 @@ impl TokenClient {
     ///
     /// # Errors
     /// [`TokenError`]; with [`TokenError::is_invalid_grant`] the refresh token is of no more use.
-    pub async fn refresh(&self, refresh: &SecretString, asked: Asked<'_>, now: u64) -> Result<Tokens, TokenError> {
+    pub async fn refresh(
+        &self,
+        refresh: &SecretString,
+        asked: Asked<'_>,
+        now: u64,
+    ) -> Result<Tokens, TokenError> {
         let mut form = Form::grant("refresh_token");
         form.add_secret("refresh_token", refresh);
         asked.add_to(&mut form);
@@ -24,7 +29,11 @@ impl TokenClient {
     ///
     /// # Errors
     /// [`TokenError`]; [`NotAsked::PublicClient`] when this client proves nothing.
-    pub async fn client_credentials(&self, asked: Asked<'_>, now: u64) -> Result<Tokens, TokenError> {
+    pub async fn client_credentials(
+        &self,
+        asked: Asked<'_>,
+        now: u64,
+    ) -> Result<Tokens, TokenError> {
         if self.channel().identity().is_public() {
             return Err(TokenError::NotAsked(NotAsked::PublicClient));
         }

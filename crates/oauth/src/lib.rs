@@ -22,6 +22,7 @@ mod graph;
 mod introspection;
 mod keys;
 mod metadata;
+mod proof;
 mod random;
 mod registration;
 mod resource;
@@ -56,6 +57,7 @@ pub use metadata::{
     AuthorizationServer, Discovery, DiscoverySettings, IssuerQuery, MetadataError, Pkce,
     ProtectedResource, canonical_resource, resource_metadata_path,
 };
+pub use proof::{ProofError, ProofKey, ProvenRequest};
 pub use registration::{
     AuthMethod, Choice, Choices, ClientMetadata, MetadataRefused, Registered, RegistrationError,
     choose, register,

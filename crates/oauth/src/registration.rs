@@ -79,8 +79,14 @@ pub fn choose<'a>(choices: &Choices<'a>) -> Choice<'a> {
         return Choice::Registered;
     }
     match (choices.document, choices.registration) {
-        (Some(document), _) if choices.takes_documents && client_id_address(document.as_str()).is_ok() => Choice::Document(document),
-        (_, Some(endpoint)) if choices.may_register && is_secure(endpoint) => Choice::Register(endpoint),
+        (Some(document), _)
+            if choices.takes_documents && client_id_address(document.as_str()).is_ok() =>
+        {
+            Choice::Document(document)
+        }
+        (_, Some(endpoint)) if choices.may_register && is_secure(endpoint) => {
+            Choice::Register(endpoint)
+        }
         _ => Choice::Nothing,
     }
 }
@@ -113,7 +119,10 @@ impl ClientMetadata {
         let mut set = |name: &str, value: Value| members.insert(name.to_owned(), value);
         set("client_name", json!(self.name));
         set("redirect_uris", json!(redirects));
-        set("grant_types", json!(["authorization_code", "refresh_token"]));
+        set(
+            "grant_types",
+            json!(["authorization_code", "refresh_token"]),
+        );
         set("response_types", json!(["code"]));
         set("application_type", json!(self.application_type()));
         let method = match self.auth_method {
@@ -141,7 +150,11 @@ impl ClientMetadata {
     /// `native` when every sign-in comes back to this machine, else `web` (OpenID Connect Dynamic
     /// Client Registration section 2: web clients have no loopback addresses).
     pub fn application_type(&self) -> &'static str {
-        if self.redirect_uris.iter().all(|url| url.scheme() == "http" && is_loopback(url)) {
+        if self
+            .redirect_uris
+            .iter()
+            .all(|url| url.scheme() == "http" && is_loopback(url))
+        {
             "native"
         } else {
             "web"

@@ -47,11 +47,24 @@ mod tests {
 
     #[test]
     fn keeps_what_was_given_and_refuses_what_is_no_resource() {
-        for right in ["https://Mcp.example.com", "https://a/b/", "api://guid", "urn:x:y"] {
+        for right in [
+            "https://Mcp.example.com",
+            "https://a/b/",
+            "api://guid",
+            "urn:x:y",
+        ] {
             assert_eq!(Resource::parse(right).unwrap().as_str(), right);
         }
         let long = format!("https://a/{}", "b".repeat(2048));
-        for wrong in ["", "/a", "https://a/#f", "https://u:p@a/", "https://a/ b", "https://ä/", &long] {
+        for wrong in [
+            "",
+            "/a",
+            "https://a/#f",
+            "https://u:p@a/",
+            "https://a/ b",
+            "https://ä/",
+            &long,
+        ] {
             assert_eq!(Resource::parse(wrong), Err(ResourceError), "{wrong}");
         }
     }

@@ -48,7 +48,13 @@ impl BackChannel {
     ///
     /// # Errors
     /// [`RevocationError`]: the token may still be good.
-    pub async fn revoke(&self, endpoint: &Url, token: &SecretString, hint: TokenHint, now: u64) -> Result<(), RevocationError> {
+    pub async fn revoke(
+        &self,
+        endpoint: &Url,
+        token: &SecretString,
+        hint: TokenHint,
+        now: u64,
+    ) -> Result<(), RevocationError> {
         let mut form = Form::new();
         form.add_secret("token", token);
         let hint = match hint {
@@ -59,15 +65,20 @@ impl BackChannel {
         let response = self.post(endpoint, form, now).await?;
         match response.status() {
             StatusCode::OK => Ok(()),
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => Err(RevocationError::Unavailable {
-                retry_after: retry_after(response.headers()),
-            }),
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                Err(RevocationError::Unavailable {
+                    retry_after: retry_after(response.headers()),
+                })
+            }
             status => {
                 let error = is_json(response.headers())
                     .then(|| Document::parse(response.body()).ok())
                     .flatten()
                     .and_then(|document| document.text("error").ok().flatten().map(ErrorCode::of));
-                Err(error.map_or(RevocationError::Status(status.as_u16()), RevocationError::Refused))
+                Err(error.map_or(
+                    RevocationError::Status(status.as_u16()),
+                    RevocationError::Refused,
+                ))
             }
         }
     }

@@ -10,7 +10,14 @@ const MAX_BYTES: usize = 8 * 1024;
 /// Most scopes of one list.
 const MAX_SCOPES: usize = 256;
 /// Scopes of OpenID Connect, which belong to no resource.
-const OPENID: &[&str] = &["openid", "profile", "email", "address", "phone", "offline_access"];
+const OPENID: &[&str] = &[
+    "openid",
+    "profile",
+    "email",
+    "address",
+    "phone",
+    "offline_access",
+];
 
 /// A set of scopes, in the order in which they were named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,6 +105,17 @@ impl Scopes {
     /// Whether this very scope is among them.
     pub fn contains(&self, scope: &str) -> bool {
         self.0.iter().any(|own| own == scope)
+    }
+
+    /// These and `offline_access`, if the server names it among its scopes, so that it gives a
+    /// refresh token (SEP-2207). Resources do not name it; a server that does not gives none for it.
+    #[must_use]
+    pub fn lasting(mut self, supported_by_server: Option<&[String]>) -> Scopes {
+        const OFFLINE: &str = "offline_access";
+        if supported_by_server.is_some_and(|scopes| scopes.iter().any(|scope| scope == OFFLINE)) {
+            self.insert(OFFLINE);
+        }
+        self
     }
 
     /// Whether every scope of `other` is among them.
@@ -190,8 +208,8 @@ pub fn select(challenged: Option<&Scopes>, supported: Option<&Scopes>) -> Scopes
 }
 
 impl StepUp {
-    /// How often more scopes are asked for before it is given up.
-    pub const ATTEMPTS: u8 = 3;
+    /// How often more scopes are asked for before it is given up: with the first, three sign-ins.
+    pub const ATTEMPTS: u8 = 2;
 
     /// What to ask for after a challenge with `insufficient_scope`: what was asked for before and
     /// what the challenge names.

@@ -17,11 +17,14 @@ use crate::client_auth::ClientIdentity;
 use crate::document::Document;
 use crate::form::Form;
 use crate::metadata::{AuthorizationServer, MetadataError};
+use crate::proof::{ProofError, ProofKey, ProvenRequest};
 use crate::resource::Resource;
 use crate::scope::{Growth, Scopes};
 
 /// Most bytes of one token. More does not fit into the header fields that servers accept.
 const MAX_TOKEN: usize = 64 * 1024;
+/// Most bytes of a server's nonce.
+const MAX_NONCE: usize = 1024;
 /// Longest life that a token is given, in seconds: ten years.
 const MAX_LIFE: u64 = 10 * 366 * 24 * 3600;
 
@@ -31,6 +34,7 @@ pub struct TokenClient {
     channel: BackChannel,
     endpoint: Url,
     growth: Growth,
+    proof: Option<Arc<ProofKey>>,
 }
 
 /// What a token is asked for.
@@ -67,6 +71,8 @@ pub struct Tokens {
 pub enum TokenType {
     /// `Authorization: Bearer` (RFC 6750).
     Bearer,
+    /// `Authorization: DPoP`, with a proof for each request (RFC 9449).
+    Dpop,
     /// `N_A`: it is no access token (RFC 8693 section 2.2.1).
     NotApplicable,
 }
@@ -97,6 +103,9 @@ pub enum TokenError {
     /// The token is of a type that was not asked for.
     #[error("the authorization server gave another type of token")]
     TokenType,
+    /// There is no proof of possession to send.
+    #[error("no proof of possession")]
+    Proof(#[source] ProofError),
     /// This gateway does not send the request.
     #[error("the request is not made: {0}")]
     NotAsked(NotAsked),
@@ -144,9 +153,16 @@ impl TokenClient {
     ///
     /// # Errors
     /// [`MetadataError::NoEndpoint`]
-    pub fn at(http: Client, server: &Arc<AuthorizationServer>, identity: Arc<ClientIdentity>) -> Result<Self, MetadataError> {
+    pub fn at(
+        http: Client,
+        server: &Arc<AuthorizationServer>,
+        identity: Arc<ClientIdentity>,
+    ) -> Result<Self, MetadataError> {
         let endpoint = server.token_endpoint()?.clone();
-        Ok(Self::new(BackChannel::new(http, Arc::clone(server), identity), endpoint))
+        Ok(Self::new(
+            BackChannel::new(http, Arc::clone(server), identity),
+            endpoint,
+        ))
     }
 
     /// The token endpoint of the server behind `channel`.
@@ -155,6 +171,7 @@ impl TokenClient {
             channel,
             endpoint,
             growth: Growth::Never,
+            proof: None,
         }
     }
 
@@ -165,15 +182,79 @@ impl TokenClient {
         self
     }
 
+    /// Binds every token to this key (RFC 9449 section 5). A token that is not bound is refused then.
+    #[must_use]
+    pub fn bound_to(mut self, key: Arc<ProofKey>) -> Self {
+        self.proof = Some(key);
+        self
+    }
+
     /// The way to the server.
     pub fn channel(&self) -> &BackChannel {
         &self.channel
     }
 
-    /// Posts `form` and reads the answer.
-    pub(crate) async fn request(&self, form: Form, expected: &Expected<'_>, now: u64) -> Result<Tokens, TokenError> {
-        let answer = self.channel.send(&self.endpoint, form, now).await?;
-        read(&answer, expected, self.growth, now)
+    /// Posts `form` and reads the answer. A server that wants its nonce in the proof is asked once
+    /// more with it.
+    pub(crate) async fn request(
+        &self,
+        form: Form,
+        expected: &Expected<'_>,
+        now: u64,
+    ) -> Result<Tokens, TokenError> {
+        let answer = self.send(form.clone(), None, now).await?;
+        let tokens = self.read(&answer, expected, now);
+        match (nonce_wanted(&tokens, &answer), &self.proof) {
+            (Some(nonce), Some(_)) => {
+                let answer = self.send(form, Some(&nonce), now).await?;
+                self.read(&answer, expected, now)
+            }
+            _ => tokens,
+        }
+    }
+
+    async fn send(&self, form: Form, nonce: Option<&str>, now: u64) -> Result<Answer, TokenError> {
+        let request = ProvenRequest {
+            method: "POST",
+            url: &self.endpoint,
+            token: None,
+            nonce,
+        };
+        let proof = self.proof.as_ref().map(|key| key.prove(&request, now));
+        let proof = proof.transpose().map_err(TokenError::Proof)?;
+        Ok(self.channel.send(&self.endpoint, form, proof, now).await?)
+    }
+
+    fn read(
+        &self,
+        answer: &Answer,
+        expected: &Expected<'_>,
+        now: u64,
+    ) -> Result<Tokens, TokenError> {
+        let rules = Rules {
+            growth: self.growth,
+            bound: self.proof.is_some(),
+        };
+        read(answer, expected, rules, now)
+    }
+}
+
+/// What holds for every answer of one endpoint.
+#[derive(Clone, Copy)]
+struct Rules {
+    growth: Growth,
+    /// Access tokens have to be bound to this client's key.
+    bound: bool,
+}
+
+/// The nonce that the server gave with `use_dpop_nonce` (RFC 9449 section 8).
+fn nonce_wanted(tokens: &Result<Tokens, TokenError>, answer: &Answer) -> Option<String> {
+    match tokens {
+        Err(TokenError::Refused(refused)) if refused.code == ErrorCode::UseDpopNonce => {
+            let nonce = answer.response.headers().get("dpop-nonce")?.to_str().ok()?;
+            (!nonce.is_empty() && nonce.len() <= MAX_NONCE).then(|| nonce.to_owned())
+        }
+        _ => None,
     }
 }
 
@@ -193,7 +274,12 @@ impl Asked<'_> {
     }
 }
 
-fn read(answer: &Answer, expected: &Expected<'_>, growth: Growth, now: u64) -> Result<Tokens, TokenError> {
+fn read(
+    answer: &Answer,
+    expected: &Expected<'_>,
+    rules: Rules,
+    now: u64,
+) -> Result<Tokens, TokenError> {
     let (head, body) = (&answer.response, answer.response.body());
     let status = head.status();
     let document = is_json(head.headers()).then(|| Document::parse(body));
@@ -210,23 +296,28 @@ fn read(answer: &Answer, expected: &Expected<'_>, growth: Growth, now: u64) -> R
         // Some servers refuse with status 200.
         return Err(refused::read(&document, answer));
     }
-    tokens(&document, expected, growth, now)
+    tokens(&document, expected, rules, now)
 }
 
-fn tokens(document: &Document, expected: &Expected<'_>, growth: Growth, now: u64) -> Result<Tokens, TokenError> {
-    let access = token(document, "access_token")?.ok_or(TokenError::Malformed("access_token is missing"))?;
+fn tokens(
+    document: &Document,
+    expected: &Expected<'_>,
+    rules: Rules,
+    now: u64,
+) -> Result<Tokens, TokenError> {
+    let access =
+        token(document, "access_token")?.ok_or(TokenError::Malformed("access_token is missing"))?;
     let issued = text(document, "issued_token_type")?;
     let token_type = match (&expected.kind, text(document, "token_type")?) {
         (_, None) => return Err(TokenError::Malformed("token_type is missing")),
-        (Kind::Issued(wanted), Some(name)) => exchanged(wanted, issued, name)?,
-        (Kind::Access, Some(name)) if name.eq_ignore_ascii_case("bearer") => TokenType::Bearer,
-        (Kind::Access, Some(_)) => return Err(TokenError::TokenType),
+        (Kind::Issued(wanted), Some(name)) => exchanged(wanted, issued, name, rules)?,
+        (Kind::Access, Some(name)) => access_type(name, rules)?,
     };
     let scopes = match text(document, "scope")? {
         Some(scope) => Scopes::parse(scope).map_err(|_| TokenError::Malformed("scope"))?,
         None => expected.scopes.clone(),
     };
-    if !expected.scopes.permit(&scopes, growth) {
+    if !expected.scopes.permit(&scopes, rules.growth) {
         return Err(TokenError::ScopeWidened);
     }
     Ok(Tokens {
@@ -242,17 +333,32 @@ fn tokens(document: &Document, expected: &Expected<'_>, growth: Growth, now: u64
 
 /// The type of an exchanged token: `Bearer` for access tokens, `N_A` for all others. The name of a
 /// type is compared without case, as token types are (RFC 6749 section 5.1).
-fn exchanged(wanted: &str, issued: Option<&str>, name: &str) -> Result<TokenType, TokenError> {
+fn exchanged(
+    wanted: &str,
+    issued: Option<&str>,
+    name: &str,
+    rules: Rules,
+) -> Result<TokenType, TokenError> {
     use crate::exchange::{ACCESS_TOKEN, JWT};
 
     let issued = issued.ok_or(TokenError::Malformed("issued_token_type is missing"))?;
-    let both_access = [ACCESS_TOKEN, JWT].contains(&wanted) && [ACCESS_TOKEN, JWT].contains(&issued);
+    let both_access =
+        [ACCESS_TOKEN, JWT].contains(&wanted) && [ACCESS_TOKEN, JWT].contains(&issued);
     if issued != wanted && !both_access {
         return Err(TokenError::TokenType);
     }
     match name {
-        name if both_access && name.eq_ignore_ascii_case("bearer") => Ok(TokenType::Bearer),
-        name if !both_access && name.eq_ignore_ascii_case("n_a") => Ok(TokenType::NotApplicable),
+        name if both_access => access_type(name, rules),
+        name if name.eq_ignore_ascii_case("n_a") => Ok(TokenType::NotApplicable),
+        _ => Err(TokenError::TokenType),
+    }
+}
+
+/// The type of an access token: bound if that was asked for, and only then.
+fn access_type(name: &str, rules: Rules) -> Result<TokenType, TokenError> {
+    match name {
+        name if !rules.bound && name.eq_ignore_ascii_case("bearer") => Ok(TokenType::Bearer),
+        name if rules.bound && name.eq_ignore_ascii_case("dpop") => Ok(TokenType::Dpop),
         _ => Err(TokenError::TokenType),
     }
 }
@@ -273,7 +379,10 @@ fn token(document: &Document, name: &'static str) -> Result<Option<SecretString>
     let Some(token) = text(document, name)? else {
         return Ok(None);
     };
-    if token.is_empty() || token.len() > MAX_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if token.is_empty()
+        || token.len() > MAX_TOKEN
+        || !token.bytes().all(|byte| byte.is_ascii_graphic())
+    {
         return Err(TokenError::Malformed(name));
     }
     Ok(Some(SecretString::from(token)))

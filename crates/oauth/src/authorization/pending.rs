@@ -165,15 +165,19 @@ impl Pending {
         let Some(nonce) = &self.nonce else {
             return true;
         };
-        let payload = id_token.expose_secret().split('.').nth(1).unwrap_or_default();
+        let payload = id_token
+            .expose_secret()
+            .split('.')
+            .nth(1)
+            .unwrap_or_default();
         URL_SAFE_NO_PAD
             .decode(payload)
             .ok()
             .and_then(|payload| Document::parse(&payload).ok())
             .is_some_and(|claims| {
-                claims
-                    .text("nonce")
-                    .is_ok_and(|claim| claim.is_some_and(|claim| same(claim.as_bytes(), nonce.as_bytes())))
+                claims.text("nonce").is_ok_and(|claim| {
+                    claim.is_some_and(|claim| same(claim.as_bytes(), nonce.as_bytes()))
+                })
             })
     }
 }

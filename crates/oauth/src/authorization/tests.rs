@@ -105,7 +105,11 @@ fn refuses_addresses_that_lead_astray() {
     ] {
         check(wrong, callback, Some(BeginError::Endpoint));
     }
-    for wrong in ["http://gw.example/callback", "https://gw.example/callback#x", "data:text/plain,x"] {
+    for wrong in [
+        "http://gw.example/callback",
+        "https://gw.example/callback#x",
+        "data:text/plain,x",
+    ] {
         check("https://as.example/a", wrong, Some(BeginError::Redirect));
     }
 }
@@ -113,17 +117,26 @@ fn refuses_addresses_that_lead_astray() {
 /// The four rows of RFC 9207 section 2.4 and the MCP specification, for codes and for errors.
 #[test]
 fn judges_the_issuer_of_a_response() {
-    let check = |advertised: bool, issuer: Option<&str>, error: bool, expected: Result<(), ResponseError>| {
+    let check = |advertised: bool,
+                 issuer: Option<&str>,
+                 error: bool,
+                 expected: Result<(), ResponseError>| {
         let (_, pending) = begun(advertised, "");
         let mut query = form_urlencoded(&[("state", pending.state())]);
-        query += if error { "&error=access_denied" } else { "&code=c" };
+        query += if error {
+            "&error=access_denied"
+        } else {
+            "&code=c"
+        };
         if let Some(issuer) = issuer {
             query += &format!("&{}", form_urlencoded(&[("iss", issuer)]));
         }
         let accepted = pending.accept(AuthorizationResponse::parse(&query).unwrap());
         assert_eq!(accepted.map(|_| ()), expected, "{advertised} {query}");
     };
-    let refused = Err(ResponseError::Refused(crate::token_request::ErrorCode::AccessDenied));
+    let refused = Err(ResponseError::Refused(
+        crate::token_request::ErrorCode::AccessDenied,
+    ));
     for error in [false, true] {
         let good = if error { refused } else { Ok(()) };
         check(true, Some(ISSUER), error, good);
@@ -148,21 +161,40 @@ fn accepts_the_answer_to_this_sign_in_only() {
     let (_, pending) = begun(false, "");
     let state = pending.state();
     let check = |query: &str, expected: ResponseError| {
-        let accepted = AuthorizationResponse::parse(query).and_then(|response| pending.accept(response));
+        let accepted =
+            AuthorizationResponse::parse(query).and_then(|response| pending.accept(response));
         assert_eq!(accepted.err(), Some(expected), "{query}");
     };
     let other = begun(false, "").1;
     check("code=c", ResponseError::State);
     check("code=c&state=", ResponseError::State);
-    check(&format!("code=c&state={}", other.state()), ResponseError::State);
+    check(
+        &format!("code=c&state={}", other.state()),
+        ResponseError::State,
+    );
     check(&format!("code=c&state={state}x"), ResponseError::State);
-    check(&format!("error=access_denied&state={}", other.state()), ResponseError::State);
+    check(
+        &format!("error=access_denied&state={}", other.state()),
+        ResponseError::State,
+    );
     check(&format!("state={state}"), ResponseError::NoCode);
     check(&format!("code=&state={state}"), ResponseError::NoCode);
-    check(&format!("code=a&code=b&state={state}"), ResponseError::Malformed);
-    check(&format!("code=a&state={state}&state={state}"), ResponseError::Malformed);
-    check(&format!("code=a&error=access_denied&state={state}"), ResponseError::Malformed);
-    check(&format!("code={}&state={state}", "a".repeat(20_000)), ResponseError::Malformed);
+    check(
+        &format!("code=a&code=b&state={state}"),
+        ResponseError::Malformed,
+    );
+    check(
+        &format!("code=a&state={state}&state={state}"),
+        ResponseError::Malformed,
+    );
+    check(
+        &format!("code=a&error=access_denied&state={state}"),
+        ResponseError::Malformed,
+    );
+    check(
+        &format!("code={}&state={state}", "a".repeat(20_000)),
+        ResponseError::Malformed,
+    );
     let code = pending
         .accept(AuthorizationResponse::parse(&format!("code=a%2Bb&state={state}")).unwrap())
         .unwrap();
@@ -178,19 +210,33 @@ fn comes_back_from_its_bytes() {
     assert_eq!(again.verifier(), pending.verifier());
     assert_eq!(again.resource(), pending.resource());
     let shown = format!("{pending:?}");
-    for secret in [pending.verifier(), pending.state(), pending.nonce().unwrap()] {
+    for secret in [
+        pending.verifier(),
+        pending.state(),
+        pending.nonce().unwrap(),
+    ] {
         assert!(!shown.contains(secret));
     }
     let text = String::from_utf8(bytes.to_vec()).unwrap();
-    for wrong in ["", "{}", &text.replace("\"version\":1", "\"version\":2"), &text.replace("verifier", "x")] {
-        assert_eq!(Pending::from_bytes(wrong.as_bytes()).err(), Some(PendingError), "{wrong}");
+    for wrong in [
+        "",
+        "{}",
+        &text.replace("\"version\":1", "\"version\":2"),
+        &text.replace("verifier", "x"),
+    ] {
+        assert_eq!(
+            Pending::from_bytes(wrong.as_bytes()).err(),
+            Some(PendingError),
+            "{wrong}"
+        );
     }
 }
 
 #[test]
 fn an_id_token_belongs_to_its_sign_in() {
     let (_, pending) = begun(true, "openid");
-    let token = |claims: String| SecretString::from(format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims)));
+    let token =
+        |claims: String| SecretString::from(format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims)));
     let nonce = pending.nonce().unwrap();
     assert!(pending.owns(&token(format!(r#"{{"nonce":"{nonce}"}}"#))));
     assert!(!pending.owns(&token(r#"{"nonce":"other"}"#.to_owned())));

@@ -35,8 +35,9 @@ fn key(algorithm: Algorithm) -> (SigningKey, String) {
 
 /// Header and claims of the assertion in a form.
 fn assertion(form: &str) -> (Value, Value) {
-    let fields: std::collections::HashMap<String, String> =
-        form_urlencoded::parse(form.as_bytes()).into_owned().collect();
+    let fields: std::collections::HashMap<String, String> = form_urlencoded::parse(form.as_bytes())
+        .into_owned()
+        .collect();
     assert_eq!(fields["client_id"], "a client");
     assert_eq!(fields["client_assertion_type"], ASSERTION_TYPE);
     let mut parts = fields["client_assertion"]
@@ -57,12 +58,17 @@ async fn a_public_client_only_names_itself() {
 #[tokio::test]
 async fn basic_encodes_both_parts() {
     let secret = SecretString::from("s:e%c+ré t");
-    let (form, headers) = authenticated(ClientAuth::SecretBasic(secret)).await.unwrap();
+    let (form, headers) = authenticated(ClientAuth::SecretBasic(secret))
+        .await
+        .unwrap();
     assert_eq!(form, "grant_type=g");
     let value = &headers["authorization"];
     assert!(value.is_sensitive());
     let pair = value.to_str().unwrap().strip_prefix("Basic ").unwrap();
-    assert_eq!(STANDARD.decode(pair).unwrap(), b"a+client:s%3Ae%25c%2Br%C3%A9+t");
+    assert_eq!(
+        STANDARD.decode(pair).unwrap(),
+        b"a+client:s%3Ae%25c%2Br%C3%A9+t"
+    );
 }
 
 #[tokio::test]
@@ -81,7 +87,9 @@ async fn signs_for_the_issuer_or_for_the_endpoint() {
     ] {
         let (key, _) = key(Algorithm::Es256);
         let key = key.with_key_id("k1");
-        let (form, _) = authenticated(ClientAuth::PrivateKey { key, audience }).await.unwrap();
+        let (form, _) = authenticated(ClientAuth::PrivateKey { key, audience })
+            .await
+            .unwrap();
         let (header, claims) = assertion(&form);
         assert_eq!(header, json!({"alg": "ES256", "typ": "JWT", "kid": "k1"}));
         let jti = claims["jti"].as_str().unwrap().to_owned();
@@ -99,7 +107,9 @@ async fn signs_for_entra_with_a_certificate() {
     let (key, certificate) = key(Algorithm::Ps256);
     let key = key.with_certificate(&certificate).unwrap();
     let audience = AssertionAudience::Endpoint;
-    let (form, _) = authenticated(ClientAuth::PrivateKey { key, audience }).await.unwrap();
+    let (form, _) = authenticated(ClientAuth::PrivateKey { key, audience })
+        .await
+        .unwrap();
     let (header, claims) = assertion(&form);
     assert_eq!(header["alg"], "PS256");
     assert_eq!(header["x5t#S256"].as_str().unwrap().len(), 43);
@@ -121,12 +131,26 @@ async fn reads_an_assertion_from_its_file_at_each_use() {
     };
     write("e30.e30.c2ln\n");
     let (form, _) = read(AssertionKind::JwtBearer).await.unwrap();
-    assert!(form.ends_with("jwt-bearer&client_assertion=e30.e30.c2ln"), "{form}");
+    assert!(
+        form.ends_with("jwt-bearer&client_assertion=e30.e30.c2ln"),
+        "{form}"
+    );
     write("e30.e30.bmV3");
     let (form, _) = read(AssertionKind::JwtSpiffe).await.unwrap();
-    assert!(form.ends_with("jwt-spiffe&client_assertion=e30.e30.bmV3"), "{form}");
+    assert!(
+        form.ends_with("jwt-spiffe&client_assertion=e30.e30.bmV3"),
+        "{form}"
+    );
     let long = format!("e30.e30.{}", "a".repeat(70_000));
-    for wrong in ["", "e30.e30", "e30.e30.c2ln.x", "e30..c2ln", "e30.e30.c2 ln", "secret", &long] {
+    for wrong in [
+        "",
+        "e30.e30",
+        "e30.e30.c2ln.x",
+        "e30..c2ln",
+        "e30.e30.c2 ln",
+        "secret",
+        &long,
+    ] {
         write(wrong);
         let error = read(AssertionKind::JwtBearer).await.unwrap_err();
         assert!(matches!(error, ClientAuthError::NoToken), "{error:?}");
@@ -146,7 +170,31 @@ fn refuses_ids_that_no_server_has() {
 
 #[test]
 fn shows_no_secret() {
-    let identity = ClientIdentity::new("id", ClientAuth::SecretPost(SecretString::from("hidden"))).unwrap();
+    let identity =
+        ClientIdentity::new("id", ClientAuth::SecretPost(SecretString::from("hidden"))).unwrap();
     let shown = format!("{identity:?}");
-    assert!(shown.contains("client_secret_post") && !shown.contains("hidden"), "{shown}");
+    assert!(
+        shown.contains("client_secret_post") && !shown.contains("hidden"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn sends_a_secret_the_way_the_server_takes() {
+    let check = |supported: &[&str], expected: &str| {
+        let supported: Vec<String> = supported.iter().map(|&method| method.to_owned()).collect();
+        let auth = ClientAuth::secret(SecretString::from("s"), &supported);
+        assert_eq!(
+            ClientIdentity::new("c", auth).unwrap().method(),
+            expected,
+            "{supported:?}"
+        );
+    };
+    check(&[], "client_secret_basic");
+    check(
+        &["client_secret_basic", "client_secret_post"],
+        "client_secret_basic",
+    );
+    check(&["none", "client_secret_post"], "client_secret_post");
+    check(&["private_key_jwt"], "client_secret_basic");
 }

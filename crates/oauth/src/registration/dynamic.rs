@@ -79,7 +79,8 @@ pub async fn register(
         .map_err(|_| RegistrationError::Address)?;
     if let Some(token) = initial {
         let value = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
-        let mut value = HeaderValue::from_str(&value).map_err(|_| RegistrationError::Malformed("initial access token"))?;
+        let mut value = HeaderValue::from_str(&value)
+            .map_err(|_| RegistrationError::Malformed("initial access token"))?;
         value.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, value);
     }
@@ -97,7 +98,9 @@ pub async fn register(
     match (status, document) {
         // Some servers answer with 200.
         (StatusCode::CREATED | StatusCode::OK, Some(Ok(document))) => read(&document, metadata),
-        (StatusCode::CREATED | StatusCode::OK, _) => Err(RegistrationError::Malformed("not a strict json object")),
+        (StatusCode::CREATED | StatusCode::OK, _) => {
+            Err(RegistrationError::Malformed("not a strict json object"))
+        }
         (_, Some(Ok(document))) => Err(match document.text("error") {
             Ok(Some(error)) => RegistrationError::Refused(ErrorCode::of(error)),
             _ => RegistrationError::Status(status.as_u16()),
@@ -108,8 +111,15 @@ pub async fn register(
 
 fn read(document: &Document, asked: &ClientMetadata) -> Result<Registered, RegistrationError> {
     let malformed = |name| move |_| RegistrationError::Malformed(name);
-    let redirects = document.texts("redirect_uris").map_err(malformed("redirect_uris"))?;
-    let same = |given: &Vec<String>| given.iter().map(String::as_str).eq(asked.redirect_uris.iter().map(Url::as_str));
+    let redirects = document
+        .texts("redirect_uris")
+        .map_err(malformed("redirect_uris"))?;
+    let same = |given: &Vec<String>| {
+        given
+            .iter()
+            .map(String::as_str)
+            .eq(asked.redirect_uris.iter().map(Url::as_str))
+    };
     if redirects.as_ref().is_some_and(|given| !same(given)) {
         return Err(RegistrationError::Altered("redirect address"));
     }
@@ -117,10 +127,15 @@ fn read(document: &Document, asked: &ClientMetadata) -> Result<Registered, Regis
         .text("client_secret")
         .map_err(malformed("client_secret"))?
         .map(SecretString::from);
-    let auth_method = match document.text("token_endpoint_auth_method").map_err(malformed("token_endpoint_auth_method"))? {
+    let auth_method = match document
+        .text("token_endpoint_auth_method")
+        .map_err(malformed("token_endpoint_auth_method"))?
+    {
         None => asked.auth_method,
         Some("none") => AuthMethod::None,
-        Some("private_key_jwt") if asked.auth_method == AuthMethod::PrivateKeyJwt => AuthMethod::PrivateKeyJwt,
+        Some("private_key_jwt") if asked.auth_method == AuthMethod::PrivateKeyJwt => {
+            AuthMethod::PrivateKeyJwt
+        }
         Some("client_secret_basic") => AuthMethod::SecretBasic,
         Some(_) => return Err(RegistrationError::Altered("authentication method")),
     };
@@ -137,7 +152,9 @@ fn read(document: &Document, asked: &ClientMetadata) -> Result<Registered, Regis
             .map_err(malformed("client_id"))?
             .to_owned(),
         secret: secret.filter(|_| auth_method == AuthMethod::SecretBasic),
-        secret_expires_at: ends.filter(|ends| *ends != 0).map(|ends| u64::try_from(ends).unwrap_or(0)),
+        secret_expires_at: ends
+            .filter(|ends| *ends != 0)
+            .map(|ends| u64::try_from(ends).unwrap_or(0)),
         auth_method,
     })
 }

@@ -27,24 +27,60 @@ fn chooses_in_the_order_of_the_specification() {
         may_register: true,
     };
     assert_eq!(choose(&everything), Choice::Registered);
-    let unregistered = Choices { registered: false, ..everything };
+    let unregistered = Choices {
+        registered: false,
+        ..everything
+    };
     assert_eq!(choose(&unregistered), Choice::Document(&document));
-    let no_documents = Choices { takes_documents: false, ..unregistered };
+    let no_documents = Choices {
+        takes_documents: false,
+        ..unregistered
+    };
     assert_eq!(choose(&no_documents), Choice::Register(&endpoint));
-    assert_eq!(choose(&Choices { may_register: false, ..no_documents }), Choice::Nothing);
-    assert_eq!(choose(&Choices { registration: None, ..no_documents }), Choice::Nothing);
+    assert_eq!(
+        choose(&Choices {
+            may_register: false,
+            ..no_documents
+        }),
+        Choice::Nothing
+    );
+    assert_eq!(
+        choose(&Choices {
+            registration: None,
+            ..no_documents
+        }),
+        Choice::Nothing
+    );
     let plain = url("http://as.example/register");
-    assert_eq!(choose(&Choices { registration: Some(&plain), ..no_documents }), Choice::Nothing);
-    for wrong in ["http://gw.example/client.json", "https://gw.example/", "https://gw.example/c#f"] {
+    assert_eq!(
+        choose(&Choices {
+            registration: Some(&plain),
+            ..no_documents
+        }),
+        Choice::Nothing
+    );
+    for wrong in [
+        "http://gw.example/client.json",
+        "https://gw.example/",
+        "https://gw.example/c#f",
+    ] {
         let wrong = url(wrong);
-        assert_eq!(choose(&Choices { document: Some(&wrong), ..unregistered }), Choice::Register(&endpoint));
+        assert_eq!(
+            choose(&Choices {
+                document: Some(&wrong),
+                ..unregistered
+            }),
+            Choice::Register(&endpoint)
+        );
     }
 }
 
 #[test]
 fn writes_the_document() {
     let client_id = url("https://gw.example/client.json");
-    let document = metadata("https://gw.example/callback").document(&client_id).unwrap();
+    let document = metadata("https://gw.example/callback")
+        .document(&client_id)
+        .unwrap();
     insta::assert_snapshot!(serde_json::to_string_pretty(&document).unwrap(), @r#"
     {
       "application_type": "web",
@@ -67,17 +103,43 @@ fn writes_the_document() {
         assert_eq!(metadata.document(&url(id)).err(), Some(expected));
     };
     let right = "https://gw.example/client.json";
-    check(metadata("https://gw.example/c"), "https://gw.example", MetadataRefused::ClientId);
-    check(metadata("https://gw.example/c"), "http://gw.example/c", MetadataRefused::ClientId);
-    check(metadata("http://gw.example/c"), right, MetadataRefused::Redirect);
-    let with = |auth_method| ClientMetadata { auth_method, ..metadata("https://gw.example/c") };
-    check(with(AuthMethod::SecretBasic), right, MetadataRefused::SharedSecret);
-    check(with(AuthMethod::PrivateKeyJwt), right, MetadataRefused::NoKeys);
+    check(
+        metadata("https://gw.example/c"),
+        "https://gw.example",
+        MetadataRefused::ClientId,
+    );
+    check(
+        metadata("https://gw.example/c"),
+        "http://gw.example/c",
+        MetadataRefused::ClientId,
+    );
+    check(
+        metadata("http://gw.example/c"),
+        right,
+        MetadataRefused::Redirect,
+    );
+    let with = |auth_method| ClientMetadata {
+        auth_method,
+        ..metadata("https://gw.example/c")
+    };
+    check(
+        with(AuthMethod::SecretBasic),
+        right,
+        MetadataRefused::SharedSecret,
+    );
+    check(
+        with(AuthMethod::PrivateKeyJwt),
+        right,
+        MetadataRefused::NoKeys,
+    );
 }
 
 #[test]
 fn is_native_only_if_everything_comes_back_to_this_machine() {
-    assert_eq!(metadata("http://127.0.0.1:8/c").application_type(), "native");
+    assert_eq!(
+        metadata("http://127.0.0.1:8/c").application_type(),
+        "native"
+    );
     assert_eq!(metadata("http://localhost/c").application_type(), "native");
     assert_eq!(metadata("https://gw.example/c").application_type(), "web");
     let mut both = metadata("http://127.0.0.1:8/c");

@@ -130,8 +130,10 @@ impl Refused {
 
     /// Whether the same request may succeed later.
     pub fn is_temporary(&self) -> bool {
-        matches!(self.code, ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable)
-            || self.status == 429
+        matches!(
+            self.code,
+            ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable
+        ) || self.status == 429
             || self.status >= 500
     }
 }
@@ -197,6 +199,7 @@ impl TokenError {
             TokenError::Malformed(_) => "token-answer-malformed",
             TokenError::ScopeWidened => "token-scope-widened",
             TokenError::TokenType => "token-type-wrong",
+            TokenError::Proof(_) => "token-proof",
             TokenError::NotAsked(_) => "token-not-asked",
         }
     }
@@ -252,7 +255,13 @@ pub(crate) fn description(text: &str, sent: &[SecretString]) -> Option<String> {
     if text.is_empty() || sent.iter().any(repeats) {
         return None;
     }
-    let plain = |c: char| if c.is_control() || is_format(c) { ' ' } else { c };
+    let plain = |c: char| {
+        if c.is_control() || is_format(c) {
+            ' '
+        } else {
+            c
+        }
+    };
     Some(text.chars().take(MAX_DESCRIPTION).map(plain).collect())
 }
 

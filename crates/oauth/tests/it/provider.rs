@@ -16,8 +16,8 @@ use http::Request;
 use http::header::{COOKIE, LOCATION, SET_COOKIE};
 use portcullis_egress::{Client, Limits, Naming};
 use portcullis_oauth::{
-    AuthorizationServer, BackChannel, ClientAuth, ClientIdentity, Discovery, DiscoverySettings, IssuerQuery,
-    SystemClock, TokenClient,
+    AuthorizationServer, BackChannel, ClientAuth, ClientIdentity, Discovery, DiscoverySettings,
+    IssuerQuery, SystemClock, TokenClient,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -69,7 +69,11 @@ impl Provider {
             .expect("the server says where it is");
         let ready: Value = serde_json::from_str(&line).unwrap();
         let issuer = ready["issuer"].as_str().unwrap().to_owned();
-        let discovery = Discovery::new(guarded_client(), DiscoverySettings::default(), Arc::new(SystemClock::new()));
+        let discovery = Discovery::new(
+            guarded_client(),
+            DiscoverySettings::default(),
+            Arc::new(SystemClock::new()),
+        );
         let server = discovery
             .authorization_server(&IssuerQuery::configured(&issuer))
             .await
@@ -89,7 +93,11 @@ impl Provider {
 
     pub(crate) fn channel(&self, id: &str, auth: ClientAuth) -> BackChannel {
         let identity = ClientIdentity::new(id, auth).unwrap();
-        BackChannel::new(guarded_client(), Arc::clone(&self.server), Arc::new(identity))
+        BackChannel::new(
+            guarded_client(),
+            Arc::clone(&self.server),
+            Arc::new(identity),
+        )
     }
 }
 
@@ -108,12 +116,18 @@ pub(crate) async fn browse(start: &Url, callback: &str) -> String {
 }
 
 async fn step(http: &Client, url: &Url, cookies: &mut BTreeMap<String, String>) -> Url {
-    let jar: Vec<String> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let jar: Vec<String> = cookies
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     let request = Request::get(url.as_str())
         .header(COOKIE, jar.join("; "))
         .body(bytes::Bytes::new())
         .unwrap();
-    let response = http.send(request, Naming::Configured, &Limits::default()).await.unwrap();
+    let response = http
+        .send(request, Naming::Configured, &Limits::default())
+        .await
+        .unwrap();
     for cookie in response.headers().get_all(SET_COOKIE) {
         let pair = cookie.to_str().unwrap().split(';').next().unwrap();
         let (name, value) = pair.split_once('=').unwrap();
@@ -131,14 +145,17 @@ async fn step(http: &Client, url: &Url, cookies: &mut BTreeMap<String, String>) 
 
 /// Header and claims of a JWT.
 pub(crate) fn jwt(token: &SecretString) -> (Value, Value) {
-    let mut parts = token
-        .expose_secret()
-        .split('.')
-        .map(|part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap_or_default()).unwrap_or_default());
+    let mut parts = token.expose_secret().split('.').map(|part| {
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap_or_default())
+            .unwrap_or_default()
+    });
     (parts.next().unwrap(), parts.next().unwrap())
 }
 
 /// Seconds since 1970.
 pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
 }

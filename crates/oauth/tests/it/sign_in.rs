@@ -1,9 +1,11 @@
 //! Signing in at a real authorization server.
 
+use std::sync::Arc;
+
 use portcullis_oauth::{
-    Asked, AuthMethod, AuthorizationResponse, Choice, Choices, ClientAuth, ClientMetadata, ErrorCode, NotAsked,
-    Pending, Pkce, Resource, ResponseError, Scopes, SignIn, TokenClient, TokenError, TokenHint, Tokens, begin, choose,
-    register,
+    Asked, AuthMethod, AuthorizationResponse, Choice, Choices, ClientAuth, ClientMetadata,
+    ErrorCode, NotAsked, Pending, Pkce, ProofKey, Resource, ResponseError, Scopes, SignIn,
+    TokenClient, TokenError, TokenHint, TokenType, Tokens, begin, choose, register,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -15,7 +17,13 @@ use crate::world::guarded_client;
 const MCP: &str = "https://mcp.example.com/research";
 
 /// A sign-in that has begun: where the browser goes, and what is remembered.
-fn started(provider: &Provider, client_id: &str, callback: &str, scopes: &str, hint: &str) -> (Url, Pending) {
+fn started(
+    provider: &Provider,
+    client_id: &str,
+    callback: &str,
+    scopes: &str,
+    hint: &str,
+) -> (Url, Pending) {
     let redirect = Url::parse(callback).unwrap();
     let scopes = Scopes::parse(scopes).unwrap();
     let resource = Resource::parse(MCP).unwrap();
@@ -23,7 +31,14 @@ fn started(provider: &Provider, client_id: &str, callback: &str, scopes: &str, h
         resource: Some(&resource),
         scopes: &scopes,
     };
-    let sign_in = SignIn::at(&provider.server, Pkce::Announced, client_id, &redirect, asked).unwrap();
+    let sign_in = SignIn::at(
+        &provider.server,
+        Pkce::Announced,
+        client_id,
+        &redirect,
+        asked,
+    )
+    .unwrap();
     let (url, pending) = begin(&SignIn {
         login_hint: Some(hint),
         prompt: Some("consent"),
@@ -34,15 +49,26 @@ fn started(provider: &Provider, client_id: &str, callback: &str, scopes: &str, h
     (url, Pending::from_bytes(&pending.to_bytes()).unwrap())
 }
 
-async fn signed_in(provider: &Provider, client: &TokenClient, callback: &str, scopes: &str) -> Tokens {
+async fn signed_in(
+    provider: &Provider,
+    client: &TokenClient,
+    callback: &str,
+    scopes: &str,
+) -> Tokens {
     let id = client.channel().identity().id().to_owned();
     let (url, pending) = started(provider, &id, callback, scopes, "alice");
     let query = browse(&url, callback).await;
-    let code = pending.accept(AuthorizationResponse::parse(&query).unwrap()).unwrap();
+    let code = pending
+        .accept(AuthorizationResponse::parse(&query).unwrap())
+        .unwrap();
     client.redeem(&pending, &code, now()).await.unwrap()
 }
 
-async fn refreshed(client: &TokenClient, refresh: &SecretString, scopes: &str) -> Result<Tokens, TokenError> {
+async fn refreshed(
+    client: &TokenClient,
+    refresh: &SecretString,
+    scopes: &str,
+) -> Result<Tokens, TokenError> {
     let resource = Resource::parse(MCP).unwrap();
     let asked = Asked {
         resource: Some(&resource),
@@ -53,10 +79,15 @@ async fn refreshed(client: &TokenClient, refresh: &SecretString, scopes: &str) -
 
 #[tokio::test]
 async fn a_person_signs_in_and_the_token_is_for_the_resource_only() {
-    let Some(provider) = Provider::start(json!({})).await else { return };
+    let Some(provider) = Provider::start(json!({})).await else {
+        return;
+    };
     for (id, auth) in [
         ("public", ClientAuth::None),
-        ("confidential", ClientAuth::SecretBasic(SecretString::from("a secret: with + and %"))),
+        (
+            "confidential",
+            ClientAuth::SecretBasic(SecretString::from("a secret: with + and %")),
+        ),
     ] {
         let client = provider.client(id, auth);
         let tokens = signed_in(&provider, &client, CALLBACK, "openid tools.read").await;
@@ -74,43 +105,88 @@ async fn a_person_signs_in_and_the_token_is_for_the_resource_only() {
 
 #[tokio::test]
 async fn a_refresh_token_is_good_once() {
-    let Some(provider) = Provider::start(json!({})).await else { return };
+    let Some(provider) = Provider::start(json!({})).await else {
+        return;
+    };
     let client = provider.client("public", ClientAuth::None);
     let first = signed_in(&provider, &client, CALLBACK, "tools.read tools.write").await;
     let first_refresh = first.refresh.as_ref().unwrap();
 
-    let second = refreshed(&client, first_refresh, "tools.read").await.unwrap();
+    let second = refreshed(&client, first_refresh, "tools.read")
+        .await
+        .unwrap();
     assert!(second.rotated(first_refresh));
     let (_, claims) = jwt(&second.access);
     assert_eq!(claims["aud"], MCP);
     assert_eq!(claims["scope"], "tools.read");
 
     // The old one again: the server takes it for theft and ends the whole family.
-    let error = refreshed(&client, first_refresh, "tools.read").await.unwrap_err();
+    let error = refreshed(&client, first_refresh, "tools.read")
+        .await
+        .unwrap_err();
     assert!(error.is_invalid_grant(), "{error:?}");
-    let error = refreshed(&client, second.refresh.as_ref().unwrap(), "tools.read").await.unwrap_err();
+    let error = refreshed(&client, second.refresh.as_ref().unwrap(), "tools.read")
+        .await
+        .unwrap_err();
     assert!(error.is_invalid_grant(), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_revoked_refresh_token_is_of_no_use() {
-    let Some(provider) = Provider::start(json!({})).await else { return };
+    let Some(provider) = Provider::start(json!({})).await else {
+        return;
+    };
     let client = provider.client("public", ClientAuth::None);
     let tokens = signed_in(&provider, &client, CALLBACK, "tools.read").await;
     let refresh = tokens.refresh.as_ref().unwrap();
     let endpoint = provider.server.revocation_endpoint.as_ref().unwrap();
-    client.channel().revoke(endpoint, refresh, TokenHint::Refresh, now()).await.unwrap();
+    client
+        .channel()
+        .revoke(endpoint, refresh, TokenHint::Refresh, now())
+        .await
+        .unwrap();
     let error = refreshed(&client, refresh, "tools.read").await.unwrap_err();
     assert!(error.is_invalid_grant(), "{error:?}");
     // Again, and one that never was: the purpose is reached.
     for token in [refresh, &SecretString::from("never-was")] {
-        client.channel().revoke(endpoint, token, TokenHint::Refresh, now()).await.unwrap();
+        client
+            .channel()
+            .revoke(endpoint, token, TokenHint::Refresh, now())
+            .await
+            .unwrap();
     }
 }
 
 #[tokio::test]
+async fn tokens_are_bound_to_a_key() {
+    let Some(provider) = Provider::start(json!({})).await else {
+        return;
+    };
+    let key = Arc::new(ProofKey::generate().unwrap());
+    let client = provider
+        .client("public", ClientAuth::None)
+        .bound_to(Arc::clone(&key));
+    let tokens = signed_in(&provider, &client, CALLBACK, "tools.read").await;
+    assert_eq!(tokens.token_type, TokenType::Dpop);
+    assert_eq!(jwt(&tokens.access).1["cnf"]["jkt"], key.thumbprint());
+    // A public client's refresh token is bound too.
+    let refresh = tokens.refresh.as_ref().unwrap();
+    let other = Arc::new(ProofKey::generate().unwrap());
+    let thief = provider.client("public", ClientAuth::None).bound_to(other);
+    let error = refreshed(&thief, refresh, "tools.read").await.unwrap_err();
+    assert!(error.is_invalid_grant(), "{error:?}");
+    let key = ProofKey::from_pkcs8(key.to_pkcs8()).unwrap();
+    let client = provider
+        .client("public", ClientAuth::None)
+        .bound_to(Arc::new(key));
+    refreshed(&client, refresh, "tools.read").await.unwrap();
+}
+
+#[tokio::test]
 async fn a_person_may_decline() {
-    let Some(provider) = Provider::start(json!({})).await else { return };
+    let Some(provider) = Provider::start(json!({})).await else {
+        return;
+    };
     let (url, pending) = started(&provider, "public", CALLBACK, "tools.read", "nobody");
     let response = AuthorizationResponse::parse(&browse(&url, CALLBACK).await).unwrap();
     assert_eq!(response.state(), Some(pending.state()));
@@ -122,8 +198,12 @@ async fn a_person_may_decline() {
 
 #[tokio::test]
 async fn the_answer_of_another_server_is_not_accepted() {
-    let Some(honest) = Provider::start(json!({})).await else { return };
-    let Some(other) = Provider::start(json!({})).await else { return };
+    let Some(honest) = Provider::start(json!({})).await else {
+        return;
+    };
+    let Some(other) = Provider::start(json!({})).await else {
+        return;
+    };
     let (url, pending) = started(&honest, "public", CALLBACK, "tools.read", "alice");
     // The other server is made to answer with the state of the sign-in at the honest one.
     let mut astray = other.server.authorization_endpoint.clone().unwrap();
@@ -131,7 +211,10 @@ async fn the_answer_of_another_server_is_not_accepted() {
     let query = browse(&astray, CALLBACK).await;
     let response = AuthorizationResponse::parse(&query).unwrap();
     assert_eq!(response.state(), Some(pending.state()));
-    assert_eq!(pending.accept(response).unwrap_err(), ResponseError::IssuerWrong);
+    assert_eq!(
+        pending.accept(response).unwrap_err(),
+        ResponseError::IssuerWrong
+    );
 
     // And no code of the honest server is shown to the other one.
     let response = AuthorizationResponse::parse(&browse(&url, CALLBACK).await).unwrap();
@@ -141,7 +224,10 @@ async fn the_answer_of_another_server_is_not_accepted() {
         .redeem(&pending, &code, now())
         .await
         .unwrap_err();
-    assert!(matches!(error, TokenError::NotAsked(NotAsked::OtherServer)), "{error:?}");
+    assert!(
+        matches!(error, TokenError::NotAsked(NotAsked::OtherServer)),
+        "{error:?}"
+    );
     let client = honest.client("public", ClientAuth::None);
     client.redeem(&pending, &code, now()).await.unwrap();
     // A code is good once.
@@ -151,7 +237,9 @@ async fn the_answer_of_another_server_is_not_accepted() {
 
 #[tokio::test]
 async fn a_stolen_code_is_of_no_use_without_the_verifier() {
-    let Some(provider) = Provider::start(json!({})).await else { return };
+    let Some(provider) = Provider::start(json!({})).await else {
+        return;
+    };
     let client = provider.client("public", ClientAuth::None);
     let (url, pending) = started(&provider, "public", CALLBACK, "tools.read", "alice");
     let response = AuthorizationResponse::parse(&browse(&url, CALLBACK).await).unwrap();
@@ -163,7 +251,9 @@ async fn a_stolen_code_is_of_no_use_without_the_verifier() {
 
 #[tokio::test]
 async fn registers_itself_and_signs_in() {
-    let Some(provider) = Provider::start(json!({})).await else { return };
+    let Some(provider) = Provider::start(json!({})).await else {
+        return;
+    };
     let endpoint = provider.server.registration_endpoint.as_ref().unwrap();
     let metadata = ClientMetadata {
         name: "Portcullis".to_owned(),
@@ -180,7 +270,9 @@ async fn registers_itself_and_signs_in() {
             auth_method,
             ..metadata.clone()
         };
-        let registered = register(&http, endpoint, naming, &metadata, None).await.unwrap();
+        let registered = register(&http, endpoint, naming, &metadata, None)
+            .await
+            .unwrap();
         assert_eq!(registered.auth_method, auth_method);
         assert_eq!(registered.secret_expires_at, None);
         let id = registered.client_id.clone();
@@ -189,7 +281,13 @@ async fn registers_itself_and_signs_in() {
             None => ClientAuth::None,
         };
         let client = provider.client(&id, auth);
-        let tokens = signed_in(&provider, &client, "http://127.0.0.1:7777/callback", "tools.read").await;
+        let tokens = signed_in(
+            &provider,
+            &client,
+            "http://127.0.0.1:7777/callback",
+            "tools.read",
+        )
+        .await;
         assert_eq!(jwt(&tokens.access).1["client_id"], id);
     }
     let wrong = ClientMetadata {
@@ -199,8 +297,13 @@ async fn registers_itself_and_signs_in() {
         scopes: Scopes::parse("no.such.scope").unwrap(),
         ..metadata
     };
-    let error = register(&http, endpoint, naming, &wrong, None).await.unwrap_err();
-    assert!(error.to_string().contains("invalid_client_metadata"), "{error}");
+    let error = register(&http, endpoint, naming, &wrong, None)
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("invalid_client_metadata"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -216,7 +319,9 @@ async fn is_known_by_its_document() {
         scopes: Scopes::default(),
     };
     let documents = json!({ id.as_str(): metadata.document(&id).unwrap() });
-    let Some(provider) = Provider::start(json!({ "documents": documents })).await else { return };
+    let Some(provider) = Provider::start(json!({ "documents": documents })).await else {
+        return;
+    };
     let server = &provider.server;
     let choice = choose(&Choices {
         registered: false,

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use portcullis_egress::Naming;
 use portcullis_oauth::{
-    ACCESS_TOKEN, Asked, AssertionRequest, AuthMethod, BackChannel, ClientAuth, ClientIdentity, ClientMetadata,
-    Exchange, Growth, ID_JAG, ID_TOKEN, JWT, NotAsked, Resource, RevocationError, Scopes, TokenClient, TokenError,
-    TokenHint, TokenType, Typed, register,
+    ACCESS_TOKEN, Asked, AssertionRequest, AuthMethod, BackChannel, ClientAuth, ClientIdentity,
+    ClientMetadata, Exchange, Growth, ID_JAG, ID_TOKEN, JWT, NotAsked, ProofKey, Resource,
+    RevocationError, Scopes, TokenClient, TokenError, TokenHint, TokenType, Typed, register,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -25,8 +25,14 @@ fn secret(text: &str) -> SecretString {
 }
 
 fn channel(fake: &Fake) -> BackChannel {
-    let identity = ClientIdentity::new("gw", ClientAuth::SecretPost(secret("canary-client-secret"))).unwrap();
-    BackChannel::without_metadata(guarded_client(), &fake.origin(), Arc::new(identity), Naming::Configured)
+    let identity =
+        ClientIdentity::new("gw", ClientAuth::SecretPost(secret("canary-client-secret"))).unwrap();
+    BackChannel::without_metadata(
+        guarded_client(),
+        &fake.origin(),
+        Arc::new(identity),
+        Naming::Configured,
+    )
 }
 
 fn client(fake: &Fake) -> TokenClient {
@@ -38,11 +44,18 @@ fn sent(fake: &Fake) -> BTreeMap<String, String> {
     let seen = fake.seen();
     assert_eq!(seen.len(), 1, "{seen:?}");
     assert_eq!(seen[0].method, http::Method::POST);
-    assert_eq!(seen[0].headers["content-type"], "application/x-www-form-urlencoded");
-    let mut fields: BTreeMap<String, String> =
-        url::form_urlencoded::parse(seen[0].body.as_bytes()).into_owned().collect();
+    assert_eq!(
+        seen[0].headers["content-type"],
+        "application/x-www-form-urlencoded"
+    );
+    let mut fields: BTreeMap<String, String> = url::form_urlencoded::parse(seen[0].body.as_bytes())
+        .into_owned()
+        .collect();
     assert_eq!(fields.remove("client_id").unwrap(), "gw");
-    assert_eq!(fields.remove("client_secret").unwrap(), "canary-client-secret");
+    assert_eq!(
+        fields.remove("client_secret").unwrap(),
+        "canary-client-secret"
+    );
     fields
 }
 
@@ -56,7 +69,9 @@ async fn refresh(client: &TokenClient) -> Result<portcullis_oauth::Tokens, Token
         resource: None,
         scopes: &scopes,
     };
-    client.refresh(&secret("canary-refresh-token"), asked, NOW).await
+    client
+        .refresh(&secret("canary-refresh-token"), asked, NOW)
+        .await
 }
 
 #[tokio::test]
@@ -71,7 +86,10 @@ async fn acts_for_a_person_at_entra() {
     );
     let scopes = Scopes::parse("api://down/tools.read offline_access").unwrap();
     let entra = client(&fake).growth(Growth::SameResource);
-    let tokens = entra.on_behalf_of(&secret("users-token"), &scopes, NOW).await.unwrap();
+    let tokens = entra
+        .on_behalf_of(&secret("users-token"), &scopes, NOW)
+        .await
+        .unwrap();
     assert_eq!(tokens.access.expose_secret(), "downstream");
     assert_eq!(
         sent(&fake),
@@ -81,12 +99,21 @@ async fn acts_for_a_person_at_entra() {
         }))
     );
     // Elsewhere the same answer is more than was asked for.
-    let error = client(&fake).on_behalf_of(&secret("t"), &scopes, NOW).await.unwrap_err();
+    let error = client(&fake)
+        .on_behalf_of(&secret("t"), &scopes, NOW)
+        .await
+        .unwrap_err();
     assert!(matches!(error, TokenError::ScopeWidened), "{error:?}");
     for several in ["api://down/a api://other/b", "openid", ""] {
         let scopes = Scopes::parse(several).unwrap();
-        let error = entra.on_behalf_of(&secret("t"), &scopes, NOW).await.unwrap_err();
-        assert!(matches!(error, TokenError::NotAsked(NotAsked::SeveralResources)), "{several} {error:?}");
+        let error = entra
+            .on_behalf_of(&secret("t"), &scopes, NOW)
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error, TokenError::NotAsked(NotAsked::SeveralResources)),
+            "{several} {error:?}"
+        );
     }
     assert_eq!(fake.seen().len(), 2);
 }
@@ -102,8 +129,13 @@ async fn relays_the_claims_of_conditional_access() {
     let reply = Reply::status(400).body(refusal);
     fake.answer("/token", reply);
     let scopes = Scopes::parse("api://down/.default").unwrap();
-    let error = client(&fake).on_behalf_of(&secret("t"), &scopes, NOW).await.unwrap_err();
-    let TokenError::InteractionRequired(challenge) = &error else { panic!("{error:?}") };
+    let error = client(&fake)
+        .on_behalf_of(&secret("t"), &scopes, NOW)
+        .await
+        .unwrap_err();
+    let TokenError::InteractionRequired(challenge) = &error else {
+        panic!("{error:?}")
+    };
     assert_eq!(challenge.json(), claims);
     assert_eq!(challenge.numbers, [50079]);
     assert!(!error.is_temporary());
@@ -121,13 +153,25 @@ async fn exchanges_a_token() {
     );
     let (subject, actor) = (secret("subject"), secret("actor"));
     let resource = Resource::parse("https://mcp.example/x").unwrap();
-    let (scopes, within) = (Scopes::parse("read").unwrap(), Scopes::parse("read write").unwrap());
+    let (scopes, within) = (
+        Scopes::parse("read").unwrap(),
+        Scopes::parse("read write").unwrap(),
+    );
     let exchange = Exchange {
-        subject: Typed { token: &subject, kind: ACCESS_TOKEN },
-        actor: Some(Typed { token: &actor, kind: JWT }),
+        subject: Typed {
+            token: &subject,
+            kind: ACCESS_TOKEN,
+        },
+        actor: Some(Typed {
+            token: &actor,
+            kind: JWT,
+        }),
         actors: 3,
         audience: Some("backend"),
-        asked: Asked { resource: Some(&resource), scopes: &scopes },
+        asked: Asked {
+            resource: Some(&resource),
+            scopes: &scopes,
+        },
         within: &within,
         requested: ACCESS_TOKEN,
     };
@@ -147,26 +191,56 @@ async fn exchanges_a_token() {
     // What is left to the server is bounded too.
     let nothing = Scopes::default();
     let open = Exchange {
-        asked: Asked { scopes: &nothing, ..exchange.asked },
+        asked: Asked {
+            scopes: &nothing,
+            ..exchange.asked
+        },
         ..exchange
     };
     assert!(client(&fake).exchange(&open, NOW).await.is_ok());
     let other = Scopes::parse("write").unwrap();
-    let narrow = Exchange { within: &other, ..open };
+    let narrow = Exchange {
+        within: &other,
+        ..open
+    };
     let error = client(&fake).exchange(&narrow, NOW).await.unwrap_err();
     assert!(matches!(error, TokenError::ScopeWidened), "{error:?}");
 
     let before = fake.seen().len();
     let check = async |exchange: Exchange<'_>, expected: NotAsked| {
         let error = client(&fake).exchange(&exchange, NOW).await.unwrap_err();
-        assert!(matches!(error, TokenError::NotAsked(cause) if cause == expected), "{error:?}");
+        assert!(
+            matches!(error, TokenError::NotAsked(cause) if cause == expected),
+            "{error:?}"
+        );
     };
     let wider = Scopes::parse("read admin").unwrap();
-    let asked = Asked { scopes: &wider, ..exchange.asked };
+    let asked = Asked {
+        scopes: &wider,
+        ..exchange.asked
+    };
     check(Exchange { asked, ..exchange }, NotAsked::WiderScope).await;
-    check(Exchange { actors: 4, ..exchange }, NotAsked::ChainTooLong).await;
-    let asked = Asked { resource: None, ..exchange.asked };
-    check(Exchange { audience: None, asked, ..exchange }, NotAsked::NoTarget).await;
+    check(
+        Exchange {
+            actors: 4,
+            ..exchange
+        },
+        NotAsked::ChainTooLong,
+    )
+    .await;
+    let asked = Asked {
+        resource: None,
+        ..exchange.asked
+    };
+    check(
+        Exchange {
+            audience: None,
+            asked,
+            ..exchange
+        },
+        NotAsked::NoTarget,
+    )
+    .await;
     assert_eq!(fake.seen().len(), before, "nothing was sent");
 }
 
@@ -189,12 +263,18 @@ async fn passes_from_the_identity_provider_to_the_server_of_the_resource() {
     let resource = Resource::parse("https://mcp.example/x").unwrap();
     let scopes = Scopes::parse("chat.read chat.history").unwrap();
     let request = AssertionRequest {
-        subject: Typed { token: &id_token, kind: ID_TOKEN },
+        subject: Typed {
+            token: &id_token,
+            kind: ID_TOKEN,
+        },
         audience: &audience,
         resource: &resource,
         scopes: &scopes,
     };
-    let grant = client(&provider).identity_assertion(&request, NOW).await.unwrap();
+    let grant = client(&provider)
+        .identity_assertion(&request, NOW)
+        .await
+        .unwrap();
     assert_eq!(
         sent(&provider),
         fields(json!({
@@ -206,10 +286,22 @@ async fn passes_from_the_identity_provider_to_the_server_of_the_resource() {
     assert_eq!(grant.expires_at, Some(NOW + 300));
     assert!(!format!("{grant:?}").contains("amFn"));
 
-    let asked = Asked { resource: Some(&resource), scopes: &grant.scopes };
-    let error = client(&provider).redeem_assertion(&grant, asked, NOW).await.unwrap_err();
-    assert!(matches!(error, TokenError::NotAsked(NotAsked::OtherServer)), "{error:?}");
-    let tokens = client(&server).redeem_assertion(&grant, asked, NOW).await.unwrap();
+    let asked = Asked {
+        resource: Some(&resource),
+        scopes: &grant.scopes,
+    };
+    let error = client(&provider)
+        .redeem_assertion(&grant, asked, NOW)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, TokenError::NotAsked(NotAsked::OtherServer)),
+        "{error:?}"
+    );
+    let tokens = client(&server)
+        .redeem_assertion(&grant, asked, NOW)
+        .await
+        .unwrap();
     assert_eq!(tokens.access.expose_secret(), "final");
     assert_eq!(tokens.token_type, TokenType::Bearer);
     assert_eq!(
@@ -222,10 +314,68 @@ async fn passes_from_the_identity_provider_to_the_server_of_the_resource() {
 }
 
 #[tokio::test]
+async fn proves_possession_with_the_nonce_of_the_server() {
+    let fake = Fake::start().await;
+    let key = Arc::new(ProofKey::generate().unwrap());
+    let bound = client(&fake).bound_to(Arc::clone(&key));
+    let wanted = Reply::status(400)
+        .body(json!({"error": "use_dpop_nonce"}))
+        .header("dpop-nonce", "n-1");
+    let good = Reply::json(json!({"access_token": "a", "token_type": "DPoP"}));
+    fake.answer_in_turn("/token", [wanted.clone(), good]);
+    assert_eq!(refresh(&bound).await.unwrap().token_type, TokenType::Dpop);
+    let proofs: Vec<Value> = fake
+        .seen()
+        .iter()
+        .map(|seen| crate::provider::jwt(&secret(seen.headers["dpop"].to_str().unwrap())).1)
+        .collect();
+    let claims: Vec<_> = proofs
+        .iter()
+        .map(|claims| {
+            (
+                claims["htm"].clone(),
+                claims["htu"].clone(),
+                claims["nonce"].clone(),
+            )
+        })
+        .collect();
+    let htu = json!(fake.url("/token").as_str());
+    assert_eq!(
+        claims,
+        [
+            (json!("POST"), htu.clone(), Value::Null),
+            (json!("POST"), htu, json!("n-1"))
+        ]
+    );
+    assert_ne!(proofs[0]["jti"], proofs[1]["jti"]);
+
+    // A server that is never content is asked twice, not for ever.
+    fake.answer("/token", wanted);
+    let error = refresh(&bound).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the authorization server refused: use_dpop_nonce"
+    );
+    assert_eq!(fake.seen().len(), 4);
+    // And who was asked for a bound token gives no other.
+    fake.answer(
+        "/token",
+        Reply::json(json!({"access_token": "a", "token_type": "Bearer"})),
+    );
+    assert_eq!(
+        refresh(&bound).await.unwrap_err().code(),
+        "token-type-wrong"
+    );
+}
+
+#[tokio::test]
 async fn follows_no_redirect_with_a_secret() {
     let (fake, elsewhere) = (Fake::start().await, Fake::start().await);
     for status in [301, 302, 303, 307, 308] {
-        fake.answer("/token", Reply::status(status).header("location", elsewhere.url("/token")));
+        fake.answer(
+            "/token",
+            Reply::status(status).header("location", elsewhere.url("/token")),
+        );
         let error = refresh(&client(&fake)).await.unwrap_err();
         assert_eq!(error.code(), "token-endpoint-status", "{error:?}");
     }
@@ -242,7 +392,10 @@ async fn huge_and_slow_answers_are_not_waited_for() {
 
     let never = Arc::new(Semaphore::new(0));
     fake.answer("/token", Reply::json("{}").gated(&never));
-    let impatient = TokenClient::new(channel(&fake).timeout(Duration::from_millis(100)), fake.url("/token"));
+    let impatient = TokenClient::new(
+        channel(&fake).timeout(Duration::from_millis(100)),
+        fake.url("/token"),
+    );
     let error = refresh(&impatient).await.unwrap_err();
     assert_eq!(error.code(), "token-endpoint-unreachable", "{error:?}");
     assert!(error.is_temporary());
@@ -252,9 +405,19 @@ async fn huge_and_slow_answers_are_not_waited_for() {
 async fn an_address_that_a_stranger_named_does_not_lead_inside() {
     let fake = Fake::start().await;
     let identity = ClientIdentity::new("gw", ClientAuth::None).unwrap();
-    let found = BackChannel::without_metadata(guarded_client(), "https://as.example", Arc::new(identity), Naming::Found);
-    for inside in [fake.url("/token"), Url::parse("https://169.254.169.254/token").unwrap()] {
-        let error = refresh(&TokenClient::new(found.clone(), inside)).await.unwrap_err();
+    let found = BackChannel::without_metadata(
+        guarded_client(),
+        "https://as.example",
+        Arc::new(identity),
+        Naming::Found,
+    );
+    for inside in [
+        fake.url("/token"),
+        Url::parse("https://169.254.169.254/token").unwrap(),
+    ] {
+        let error = refresh(&TokenClient::new(found.clone(), inside))
+            .await
+            .unwrap_err();
         assert_eq!(error.code(), "token-endpoint-unreachable", "{error:?}");
     }
     assert!(fake.seen().is_empty());
@@ -266,14 +429,17 @@ async fn no_error_repeats_a_secret() {
     let fake = Fake::start().await;
     let canary = "canary-refresh-token canary-client-secret";
     let replies = [
-        Reply::status(400).body(json!({"error": canary, "error_description": canary, "error_uri": canary})),
+        Reply::status(400)
+            .body(json!({"error": canary, "error_description": canary, "error_uri": canary})),
         Reply::status(400).body(json!({"error": "invalid_grant", "error_description": canary})),
         Reply::status(500).body(canary),
         Reply::json(canary),
         Reply::json(format!(r#"{{"{canary}":1,"{canary}":2}}"#)),
         Reply::json(json!({"access_token": canary, "token_type": "Bearer"})),
         Reply::json(json!({"access_token": "canary-refresh-token", "token_type": canary})),
-        Reply::json(json!({"access_token": "canary-refresh-token", "token_type": "Bearer", "scope": canary})),
+        Reply::json(
+            json!({"access_token": "canary-refresh-token", "token_type": "Bearer", "scope": canary}),
+        ),
         Reply::json(canary).header("content-type", "text/html"),
     ];
     for reply in replies {
@@ -306,15 +472,25 @@ async fn says_when_a_token_may_still_be_good() {
         sent(&fake),
         fields(json!({"token": "token", "token_type_hint": "refresh_token"}))
     );
-    let error = revoke(Reply::status(503).header("retry-after", 7)).await.unwrap_err();
-    let RevocationError::Unavailable { retry_after } = error else { panic!("{error:?}") };
+    let error = revoke(Reply::status(503).header("retry-after", 7))
+        .await
+        .unwrap_err();
+    let RevocationError::Unavailable { retry_after } = error else {
+        panic!("{error:?}")
+    };
     assert_eq!(retry_after, Some(Duration::from_secs(7)));
     let unsupported = Reply::status(400).body(json!({"error": "unsupported_token_type"}));
     let error = revoke(unsupported).await.unwrap_err();
-    assert!(error.to_string().ends_with("unsupported_token_type"), "{error}");
+    assert!(
+        error.to_string().ends_with("unsupported_token_type"),
+        "{error}"
+    );
     for status in [302, 401, 404, 500] {
         let error = revoke(Reply::status(status)).await.unwrap_err();
-        assert!(matches!(error, RevocationError::Status(seen) if seen == status), "{error:?}");
+        assert!(
+            matches!(error, RevocationError::Status(seen) if seen == status),
+            "{error:?}"
+        );
     }
 }
 
@@ -379,6 +555,16 @@ async fn keeps_to_what_it_registered() {
     )
     .await;
     fake.answer("/register", Reply::status(403));
-    let result = register(&guarded_client(), &fake.url("/register"), Naming::Configured, &metadata, None).await;
-    assert_eq!(result.unwrap_err().to_string(), "the registration endpoint answered with status 403");
+    let result = register(
+        &guarded_client(),
+        &fake.url("/register"),
+        Naming::Configured,
+        &metadata,
+        None,
+    )
+    .await;
+    assert_eq!(
+        result.unwrap_err().to_string(),
+        "the registration endpoint answered with status 403"
+    );
 }
