@@ -123,7 +123,10 @@ pub struct ClientDocument {
 impl ClientDocument {
     /// The host that the client id belongs to, to be shown to whoever is asked for consent.
     pub fn host(&self) -> Option<String> {
-        Url::parse(&self.client_id).ok()?.host_str().map(str::to_owned)
+        Url::parse(&self.client_id)
+            .ok()?
+            .host_str()
+            .map(str::to_owned)
     }
 
     /// Whether `asked` is one of the client's redirect addresses: byte for byte, but for the port
@@ -151,16 +154,8 @@ impl ClientDocument {
         settings: &ClientDocumentSettings,
     ) -> Result<Self, ClientDocumentError> {
         let document = Document::parse(body).map_err(ClientDocumentError::Document)?;
-        let text = |name| {
-            document
-                .text(name)
-                .map_err(ClientDocumentError::Document)
-        };
-        let texts = |name| {
-            document
-                .texts(name)
-                .map_err(ClientDocumentError::Document)
-        };
+        let text = |name| document.text(name).map_err(ClientDocumentError::Document);
+        let texts = |name| document.texts(name).map_err(ClientDocumentError::Document);
         // RFC 3986 section 6.2.1: simple string comparison.
         if text("client_id")? != Some(client_id) {
             return Err(ClientDocumentError::OtherClient);

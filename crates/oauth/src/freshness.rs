@@ -37,7 +37,13 @@ pub(crate) fn lifetime(headers: &HeaderMap) -> Option<Duration> {
 
 /// The seconds of `Retry-After`; `None` when it is absent or a date.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    let seconds = headers
+        .get(RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
     Some(Duration::from_secs(seconds))
 }
 

@@ -220,10 +220,15 @@ fn read(body: &[u8]) -> Result<(Introspected, Option<i64>), IntrospectionError> 
     if !document.has("active") {
         return Err(IntrospectionError::Answer(DocumentError::Missing("active")));
     }
-    if !document.flag("active").map_err(IntrospectionError::Answer)? {
+    if !document
+        .flag("active")
+        .map_err(IntrospectionError::Answer)?
+    {
         return Err(IntrospectionError::Inactive);
     }
-    let expires = document.seconds("exp").map_err(IntrospectionError::Answer)?;
+    let expires = document
+        .seconds("exp")
+        .map_err(IntrospectionError::Answer)?;
     // It was read as text a moment ago.
     let text = String::from_utf8_lossy(body);
     Ok((Introspected(text.into()), expires))

@@ -297,7 +297,10 @@ impl Inner {
                 })));
             }
             Err(error) => {
-                tracing::warn!(code = error.code(), "the keys of an issuer cannot be renewed");
+                tracing::warn!(
+                    code = error.code(),
+                    "the keys of an issuer cannot be renewed"
+                );
                 self.failure.store(Some(Arc::new(error)));
             }
         }

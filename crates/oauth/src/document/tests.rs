@@ -10,7 +10,10 @@ fn reads_strictly() {
     assert_eq!(refused("[]"), "document-not-an-object");
     assert_eq!(refused("null"), "document-not-an-object");
     assert_eq!(refused(&"[".repeat(17)), "document-not-json");
-    assert_eq!(Document::parse(b"\xff").unwrap_err().code(), "document-not-json");
+    assert_eq!(
+        Document::parse(b"\xff").unwrap_err().code(),
+        "document-not-json"
+    );
 }
 
 #[test]

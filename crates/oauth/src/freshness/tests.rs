@@ -25,14 +25,26 @@ fn a_lifetime_is_what_the_headers_say_at_their_most_careful() {
     check(&[("cache-control", "public, max-age=600")], Some(600));
     check(&[("cache-control", "Max-Age=\"600\"")], Some(600));
     check(&[("cache-control", "max-age=600, s-maxage=60")], Some(60));
-    check(&[("cache-control", "max-age=600"), ("age", "500")], Some(100));
+    check(
+        &[("cache-control", "max-age=600"), ("age", "500")],
+        Some(100),
+    );
     check(&[("cache-control", "max-age=600"), ("age", "700")], Some(0));
-    check(&[("cache-control", "max-age=600"), ("cache-control", "no-store")], Some(0));
+    check(
+        &[
+            ("cache-control", "max-age=600"),
+            ("cache-control", "no-store"),
+        ],
+        Some(0),
+    );
     check(&[("cache-control", "no-cache")], Some(0));
     check(&[("cache-control", "private, max-age=9")], Some(0));
     check(&[("cache-control", "max-age=soon")], Some(0));
     check(&[("cache-control", "max-age=-1")], Some(0));
-    check(&[("cache-control", "max-age=99999999999999999999999")], Some(0));
+    check(
+        &[("cache-control", "max-age=99999999999999999999999")],
+        Some(0),
+    );
 }
 
 #[test]

@@ -39,6 +39,8 @@ fn a_page_is_read_strictly() {
     }
     let too_many = br#"{"error":{"code":"Directory_ResultSizeLimitExceeded","message":"x"}}"#;
     assert!(answer::is_too_many(too_many));
-    assert!(!answer::is_too_many(br#"{"error":{"code":"Request_BadRequest"}}"#));
+    assert!(!answer::is_too_many(
+        br#"{"error":{"code":"Request_BadRequest"}}"#
+    ));
     assert!(!answer::is_too_many(b"<html>"));
 }

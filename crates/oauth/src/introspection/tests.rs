@@ -8,8 +8,14 @@ fn an_answer_is_active_only_when_it_says_so() {
     };
     let table = [
         (r#"{"active":true}"#, "active None"),
-        (r#"{"active":true,"exp":1800000000}"#, "active Some(1800000000)"),
-        (r#"{"active":true,"exp":1800000000.9}"#, "active Some(1800000000)"),
+        (
+            r#"{"active":true,"exp":1800000000}"#,
+            "active Some(1800000000)",
+        ),
+        (
+            r#"{"active":true,"exp":1800000000.9}"#,
+            "active Some(1800000000)",
+        ),
         (r#"{"active":false}"#, "token-inactive"),
         (r#"{"active":null}"#, "token-inactive"),
         (r#"{"active":"true"}"#, "introspection-answer"),

@@ -198,10 +198,7 @@ impl Discovery {
         Err(search.failure())
     }
 
-    async fn find_server(
-        &self,
-        query: &IssuerQuery,
-    ) -> Result<AuthorizationServer, MetadataError> {
+    async fn find_server(&self, query: &IssuerQuery) -> Result<AuthorizationServer, MetadataError> {
         let (places, naming) = match &query.metadata_url {
             Some(url) if is_secure(url) => (vec![url.clone()], Naming::Configured),
             Some(_) => return Err(MetadataError::MetadataAddress),
@@ -209,9 +206,10 @@ impl Discovery {
         };
         let mut search = Search::default();
         for place in places {
-            let found = self.read(&place, naming).await.and_then(|body| {
-                AuthorizationServer::read(&body, &query.issuer, naming, &place)
-            });
+            let found = self
+                .read(&place, naming)
+                .await
+                .and_then(|body| AuthorizationServer::read(&body, &query.issuer, naming, &place));
             match search.judge(found) {
                 Some(end) => return end,
                 None => continue,

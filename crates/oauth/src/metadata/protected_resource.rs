@@ -117,8 +117,7 @@ impl ProtectedResource {
     /// # Errors
     /// [`MetadataError::ResourceMismatch`].
     pub(super) fn check_is_about(&self, endpoint: &Url) -> Result<(), MetadataError> {
-        let resource =
-            Url::parse(&self.resource).map_err(|_| MetadataError::ResourceMismatch)?;
+        let resource = Url::parse(&self.resource).map_err(|_| MetadataError::ResourceMismatch)?;
         let plain = resource.fragment().is_none()
             && resource.username().is_empty()
             && resource.password().is_none();

@@ -89,9 +89,8 @@ impl AuthorizationServer {
                 "http" => local && is_loopback(&url),
                 _ => false,
             };
-            let plain = url.fragment().is_none()
-                && url.username().is_empty()
-                && url.password().is_none();
+            let plain =
+                url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
             if secure && plain {
                 Ok(Some(url))
             } else {
@@ -127,8 +126,7 @@ impl AuthorizationServer {
                 .texts("introspection_endpoint_auth_methods_supported")?,
             revocation_endpoint_auth_methods_supported: document
                 .texts("revocation_endpoint_auth_methods_supported")?,
-            code_challenge_methods_supported: document
-                .texts("code_challenge_methods_supported")?,
+            code_challenge_methods_supported: document.texts("code_challenge_methods_supported")?,
             dpop_signing_alg_values_supported: document
                 .texts("dpop_signing_alg_values_supported")?,
             authorization_response_iss_parameter_supported: document
@@ -182,7 +180,10 @@ impl AuthorizationServer {
     /// # Errors
     /// [`MetadataError::NoEndpoint`].
     pub fn authorization_endpoint(&self) -> Result<&Url, MetadataError> {
-        required(self.authorization_endpoint.as_ref(), "authorization_endpoint")
+        required(
+            self.authorization_endpoint.as_ref(),
+            "authorization_endpoint",
+        )
     }
 
     /// Where its keys are.

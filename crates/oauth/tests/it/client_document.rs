@@ -158,19 +158,40 @@ async fn bad_documents_are_refused_and_not_kept() {
         (Reply::json("[]"), unavailable),
         (Reply::json("{"), unavailable),
         (Reply::json(padded), unavailable),
-        (Reply::json(world.document()).header("content-type", "text/html"), unavailable),
-        (Reply::status(302).header("location", "http://169.254.169.254/"), unavailable),
-        (Reply::status(302).header("location", "/elsewhere"), unavailable),
-        (with("client_id", json!("https://app.example/other")), "client-document-other-client"),
-        (with("client_secret", json!("s")), "client-document-secret"),
-        (with("token_endpoint_auth_method", json!("client_secret_post")), "client-document-secret"),
-        (with("redirect_uris", json!(["javascript:alert(1)"])), "client-document-no-redirect"),
         (
-            Reply::json(world.document()).header("content-type", "application/example+json; charset=utf-8"),
+            Reply::json(world.document()).header("content-type", "text/html"),
+            unavailable,
+        ),
+        (
+            Reply::status(302).header("location", "http://169.254.169.254/"),
+            unavailable,
+        ),
+        (
+            Reply::status(302).header("location", "/elsewhere"),
+            unavailable,
+        ),
+        (
+            with("client_id", json!("https://app.example/other")),
+            "client-document-other-client",
+        ),
+        (with("client_secret", json!("s")), "client-document-secret"),
+        (
+            with("token_endpoint_auth_method", json!("client_secret_post")),
+            "client-document-secret",
+        ),
+        (
+            with("redirect_uris", json!(["javascript:alert(1)"])),
+            "client-document-no-redirect",
+        ),
+        (
+            Reply::json(world.document())
+                .header("content-type", "application/example+json; charset=utf-8"),
             "accepted",
         ),
     ];
-    world.fake.answer("/elsewhere", Reply::json(world.document()));
+    world
+        .fake
+        .answer("/elsewhere", Reply::json(world.document()));
     for (reply, expected) in table {
         world.fake.answer(PATH, reply);
         assert_eq!(world.judged(&world.id).await, expected);
@@ -194,7 +215,11 @@ async fn a_client_id_does_not_lead_inside() {
         "https://[::ffff:7f00:1]/a".to_owned(),
         "https://nowhere.example/a".to_owned(),
     ] {
-        assert_eq!(world.judged(&id).await, "client-document-unavailable", "{id}");
+        assert_eq!(
+            world.judged(&id).await,
+            "client-document-unavailable",
+            "{id}"
+        );
     }
     for id in [
         format!("http://app.example:{port}{PATH}"),

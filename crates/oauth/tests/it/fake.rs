@@ -181,7 +181,10 @@ impl Fake {
     }
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, state: Arc<Mutex<State>>) {
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    state: Arc<Mutex<State>>,
+) {
     let service = service_fn(move |request| answer(request, Arc::clone(&state)));
     // A client that goes away is an error here, and none of the test's concern.
     let _ = http1::Builder::new()

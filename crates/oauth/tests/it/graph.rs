@@ -90,7 +90,9 @@ fn page(groups: &[&str]) -> Value {
 #[tokio::test]
 async fn groups_are_asked_for_as_documented_and_kept_five_minutes() {
     let world = world(Tokens::default()).await;
-    world.fake.answer(PATH, Reply::json(page(&["g2", "g1", "g2"])));
+    world
+        .fake
+        .answer(PATH, Reply::json(page(&["g2", "g1", "g2"])));
     for _ in 0..10 {
         assert_eq!(world.groups().await.unwrap(), "g1 g2");
     }
@@ -240,11 +242,17 @@ async fn whatever_goes_wrong_nobody_gets_an_incomplete_list() {
         (Reply::status(403), "graph-refused"),
         (Reply::status(404), "graph-user-unknown"),
         (Reply::status(500), "graph-unavailable"),
-        (Reply::status(302).header("location", "/other"), "graph-unavailable"),
+        (
+            Reply::status(302).header("location", "/other"),
+            "graph-unavailable",
+        ),
         (Reply::json("<html>"), "graph-unavailable"),
         (Reply::json("{}"), "graph-unavailable"),
         (Reply::json(r#"{"value":["g",null]}"#), "graph-unavailable"),
-        (Reply::json("x".repeat(3 * 1024 * 1024)), "graph-unavailable"),
+        (
+            Reply::json("x".repeat(3 * 1024 * 1024)),
+            "graph-unavailable",
+        ),
         (too_many.with_status(400), "graph-too-many-groups"),
     ];
     for (reply, expected) in table {

@@ -112,11 +112,20 @@ async fn a_bad_answer_is_kept_shortly_and_a_failure_shorter() {
     assert_eq!(judged(&introspection, "a").await, active(START + 600));
 
     fake.answer(PATH, Reply::status(500));
-    assert_eq!(judged(&introspection, "b").await, "introspection-unavailable");
+    assert_eq!(
+        judged(&introspection, "b").await,
+        "introspection-unavailable"
+    );
     fake.answer(PATH, Reply::status(401));
-    assert_eq!(judged(&introspection, "b").await, "introspection-unavailable");
+    assert_eq!(
+        judged(&introspection, "b").await,
+        "introspection-unavailable"
+    );
     clock.advance(1);
-    assert_eq!(judged(&introspection, "b").await, "introspection-unauthorized");
+    assert_eq!(
+        judged(&introspection, "b").await,
+        "introspection-unauthorized"
+    );
     fake.answer(PATH, Reply::json("<html>"));
     clock.advance(1);
     assert_eq!(judged(&introspection, "b").await, "introspection-answer");

@@ -170,7 +170,11 @@ async fn old_keys_are_renewed_beside_the_calls() {
 
 #[tokio::test]
 async fn an_issuer_that_wants_to_be_asked_earlier_is_within_reason() {
-    for (max_age, asked_again_after) in [("max-age=600", 600), ("max-age=0", 300), ("max-age=9999999", 24 * HOUR)] {
+    for (max_age, asked_again_after) in [
+        ("max-age=600", 600),
+        ("max-age=0", 300),
+        ("max-age=9999999", 24 * HOUR),
+    ] {
         let fake = Fake::start().await;
         fake.answer(
             KEYS,
@@ -311,13 +315,20 @@ async fn keys_are_where_the_metadata_says_but_only_where_it_may_say() {
     let allowed = discovered(&fake, &open_client(), &clock, other.url(KEYS).as_str());
     assert_eq!(judged(&allowed, "evil").await.unwrap(), "evil");
 
-    let metadata = discovered(&fake, &open_client(), &clock, "https://169.254.169.254/keys");
+    let metadata = discovered(
+        &fake,
+        &open_client(),
+        &clock,
+        "https://169.254.169.254/keys",
+    );
     assert_eq!(judged(&metadata, "a").await, Err("keys-unavailable"));
     let mut none = discovered(&fake, &open_client(), &clock, "");
     assert_eq!(judged(&none, "a").await, Err("document-member"));
     fake.answer(
         "/.well-known/oauth-authorization-server",
-        Reply::json(json!({"issuer": "https://other.example", "jwks_uri": fake.url(KEYS).as_str()})),
+        Reply::json(
+            json!({"issuer": "https://other.example", "jwks_uri": fake.url(KEYS).as_str()}),
+        ),
     );
     clock.advance(5);
     assert_eq!(judged(&none, "a").await, Err("metadata-issuer-mismatch"));

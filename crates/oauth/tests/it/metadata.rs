@@ -134,7 +134,11 @@ async fn a_server_without_pkce_is_refused_unless_the_operator_says_it_has_it() {
     assert_eq!(ask(Pkce::Announced).await, "pkce-missing");
     assert_eq!(ask(Pkce::Assumed).await, "accepted");
     assert_eq!(ask(Pkce::Unused).await, "accepted");
-    assert_eq!(fake.paths().len(), 1, "one document serves for every demand");
+    assert_eq!(
+        fake.paths().len(),
+        1,
+        "one document serves for every demand"
+    );
 
     silent["code_challenge_methods_supported"] = json!(["plain"]);
     fake.answer(RFC8414, Reply::json(&silent));
@@ -154,7 +158,10 @@ async fn bad_documents_are_refused_each_with_its_own_reason() {
     };
     let duplicate = format!(r#"{{"issuer":"https://other.example","issuer":"{issuer}"}}"#);
     let table = [
-        (Reply::json("<!doctype html><html></html>"), "document-not-json"),
+        (
+            Reply::json("<!doctype html><html></html>"),
+            "document-not-json",
+        ),
         (Reply::json(duplicate), "document-not-json"),
         (Reply::json("[]"), "document-not-an-object"),
         (Reply::json("{}"), "document-member-missing"),
@@ -162,15 +169,39 @@ async fn bad_documents_are_refused_each_with_its_own_reason() {
         (Reply::status(500), "document-status"),
         (Reply::status(403), "document-status"),
         (Reply::status(404), "metadata-not-found"),
-        (Reply::status(302).header("location", "http://169.254.169.254/latest/meta-data"), "document-status"),
+        (
+            Reply::status(302).header("location", "http://169.254.169.254/latest/meta-data"),
+            "document-status",
+        ),
         (with("issuer", json!(7)), "document-member"),
-        (with("token_endpoint", json!("http://tokens.example/")), "endpoint-address"),
-        (with("jwks_uri", json!("file:///etc/passwd")), "endpoint-address"),
-        (with("jwks_uri", json!("http://169.254.169.254/keys")), "endpoint-address"),
-        (with("authorization_endpoint", json!("javascript:alert(1)")), "endpoint-address"),
+        (
+            with("token_endpoint", json!("http://tokens.example/")),
+            "endpoint-address",
+        ),
+        (
+            with("jwks_uri", json!("file:///etc/passwd")),
+            "endpoint-address",
+        ),
+        (
+            with("jwks_uri", json!("http://169.254.169.254/keys")),
+            "endpoint-address",
+        ),
+        (
+            with("authorization_endpoint", json!("javascript:alert(1)")),
+            "endpoint-address",
+        ),
         (with("token_endpoint", json!(["a"])), "document-member"),
-        (with("code_challenge_methods_supported", json!("S256")), "document-member"),
-        (with("authorization_response_iss_parameter_supported", json!("true")), "document-member"),
+        (
+            with("code_challenge_methods_supported", json!("S256")),
+            "document-member",
+        ),
+        (
+            with(
+                "authorization_response_iss_parameter_supported",
+                json!("true"),
+            ),
+            "document-member",
+        ),
     ];
     for (reply, expected) in table {
         fake.answer(RFC8414, reply.clone());
@@ -370,9 +401,15 @@ async fn a_resource_speaks_for_itself_only() {
         "metadata-resource-mismatch"
     );
     let nobody = json!({"resource": endpoint.as_str(), "authorization_servers": []});
-    assert_eq!(ask(Reply::json(nobody)).await, "authorization-server-missing");
+    assert_eq!(
+        ask(Reply::json(nobody)).await,
+        "authorization-server-missing"
+    );
     let nobody = json!({"resource": endpoint.as_str()});
-    assert_eq!(ask(Reply::json(nobody)).await, "authorization-server-missing");
+    assert_eq!(
+        ask(Reply::json(nobody)).await,
+        "authorization-server-missing"
+    );
     let nameless = json!({"authorization_servers": ["https://as.example"]});
     assert_eq!(ask(Reply::json(nameless)).await, "document-member-missing");
 }

@@ -73,7 +73,10 @@ fn a_resource_is_looked_for_with_its_path_and_then_at_its_root() {
         ["https://a.example/.well-known/oauth-protected-resource"]
     );
     let insecure = Url::parse("http://a.example/mcp").unwrap();
-    assert_eq!(well_known(&insecure).unwrap_err().code(), "metadata-address");
+    assert_eq!(
+        well_known(&insecure).unwrap_err().code(),
+        "metadata-address"
+    );
 }
 
 #[test]
@@ -116,14 +119,22 @@ fn a_document_speaks_for_its_own_resource_and_what_is_below_it() {
     ] {
         assert!(!fits(wrong, endpoint), "{wrong}");
     }
-    assert!(fits("https://a.example/mcp?x=y", "https://a.example/mcp?x=y"));
-    assert!(!fits("https://a.example/mcp?x=z", "https://a.example/mcp?x=y"));
+    assert!(fits(
+        "https://a.example/mcp?x=y",
+        "https://a.example/mcp?x=y"
+    ));
+    assert!(!fits(
+        "https://a.example/mcp?x=z",
+        "https://a.example/mcp?x=y"
+    ));
 }
 
 #[test]
 fn the_document_that_is_served_reads_back_and_offers_no_offline_access() {
     let document = ProtectedResource {
-        resource: crate::canonical_resource(&Url::parse("HTTPS://GW.example:443/research/").unwrap()),
+        resource: crate::canonical_resource(
+            &Url::parse("HTTPS://GW.example:443/research/").unwrap(),
+        ),
         authorization_servers: vec!["https://as.example/a".to_owned()],
         scopes_supported: Some(vec!["tools.read".to_owned(), "offline_access".to_owned()]),
         bearer_methods_supported: Some(vec!["header".to_owned()]),
@@ -149,10 +160,19 @@ fn a_published_resource_has_one_spelling() {
     assert_eq!(canonical("HTTPS://Gw.Example:443"), "https://gw.example");
     assert_eq!(canonical("https://gw.example/a/"), "https://gw.example/a");
     assert_eq!(canonical("https://gw.example/A#x"), "https://gw.example/A");
-    assert_eq!(canonical("https://gw.example/a?b=c/"), "https://gw.example/a?b=c/");
+    assert_eq!(
+        canonical("https://gw.example/a?b=c/"),
+        "https://gw.example/a?b=c/"
+    );
     let path = |text: &str| crate::resource_metadata_path(&Url::parse(text).unwrap());
-    assert_eq!(path("https://gw.example/a/"), "/.well-known/oauth-protected-resource/a");
-    assert_eq!(path("https://gw.example"), "/.well-known/oauth-protected-resource");
+    assert_eq!(
+        path("https://gw.example/a/"),
+        "/.well-known/oauth-protected-resource/a"
+    );
+    assert_eq!(
+        path("https://gw.example"),
+        "/.well-known/oauth-protected-resource"
+    );
 }
 
 #[test]
