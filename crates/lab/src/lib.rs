@@ -8,10 +8,13 @@ pub mod conceal;
 pub mod entra;
 pub mod host;
 pub mod hostile;
+pub mod identity_provider;
+pub mod issuers;
 pub mod jose;
 pub mod servers;
 pub mod story;
 mod web;
 
+pub use issuers::{IssuerKind, serve_issuer};
 pub use servers::{LabError, ServerKind, serve};
 pub use web::{Asked, Parameters};

@@ -12,6 +12,8 @@
 mod browse;
 mod entra;
 mod host;
+mod identity_provider;
+mod issuers;
 mod servers;
 mod story;
 
