@@ -11,6 +11,11 @@
 //!
 //! Times are unix microseconds, given by the caller.
 
+#![allow(
+    clippy::duplicate_mod,
+    reason = "the SQL that both databases share is compiled for each"
+)]
+
 mod audit;
 mod error;
 mod folder;

@@ -68,6 +68,7 @@ impl Drop for Database {
 }
 
 /// A new database; `None`, with a line that says so, where there is no Postgres.
+#[expect(clippy::print_stdout, reason = "what is left out is said")]
 pub(crate) async fn database() -> Option<Database> {
     static URL: OnceLock<Option<String>> = OnceLock::new();
     let url = URL.get_or_init(|| env::var(NAMED).ok().or_else(private::server));

@@ -102,6 +102,10 @@ impl Place {
     }
 
     /// Starts a keeper and waits for its server.
+    #[expect(
+        clippy::zombie_processes,
+        reason = "the keeper outlives the process that starts it"
+    )]
     fn start(&self) {
         let mut keeper = Command::new(env::current_exe().unwrap())
             .args(["--exact", "server::private::keeps_the_server"])
