@@ -1,32 +1,27 @@
 //! A request to a token endpoint, and the strict reading of its answer (RFC 6749 sections 5.1, 5.2).
 
+mod answer;
 mod refused;
 
 use std::fmt;
 use std::sync::Arc;
 
-use http::StatusCode;
 use portcullis_egress::Client;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 pub use refused::{ClaimsChallenge, ErrorCode, Refused};
 
-use crate::back_channel::{Answer, BackChannel, CallError, is_json};
+use crate::back_channel::{Answer, BackChannel, CallError};
 use crate::client_auth::ClientIdentity;
-use crate::document::Document;
 use crate::form::Form;
 use crate::metadata::{AuthorizationServer, MetadataError};
 use crate::proof::{ProofError, ProofKey, ProvenRequest};
 use crate::resource::Resource;
 use crate::scope::{Growth, Scopes};
 
-/// Most bytes of one token. More does not fit into the header fields that servers accept.
-const MAX_TOKEN: usize = 64 * 1024;
 /// Most bytes of a server's nonce.
 const MAX_NONCE: usize = 1024;
-/// Longest life that a token is given, in seconds: ten years.
-const MAX_LIFE: u64 = 10 * 366 * 24 * 3600;
 
 /// The token endpoint of one authorization server. A clone is cheap.
 #[derive(Clone, Debug)]
@@ -231,20 +226,12 @@ impl TokenClient {
         expected: &Expected<'_>,
         now: u64,
     ) -> Result<Tokens, TokenError> {
-        let rules = Rules {
+        let rules = answer::Rules {
             growth: self.growth,
             bound: self.proof.is_some(),
         };
-        read(answer, expected, rules, now)
+        answer::read(answer, expected, rules, now)
     }
-}
-
-/// What holds for every answer of one endpoint.
-#[derive(Clone, Copy)]
-struct Rules {
-    growth: Growth,
-    /// Access tokens have to be bound to this client's key.
-    bound: bool,
 }
 
 /// The nonce that the server gave with `use_dpop_nonce` (RFC 9449 section 8).
@@ -274,124 +261,6 @@ impl Asked<'_> {
     }
 }
 
-fn read(
-    answer: &Answer,
-    expected: &Expected<'_>,
-    rules: Rules,
-    now: u64,
-) -> Result<Tokens, TokenError> {
-    let (head, body) = (&answer.response, answer.response.body());
-    let status = head.status();
-    let document = is_json(head.headers()).then(|| Document::parse(body));
-    if status != StatusCode::OK {
-        return Err(match document {
-            Some(Ok(document)) => refused::read(&document, answer),
-            _ => TokenError::Status(status.as_u16()),
-        });
-    }
-    let document = document
-        .ok_or(TokenError::Malformed("not declared to be json"))?
-        .map_err(|_| TokenError::Malformed("not a strict json object"))?;
-    if document.has("error") {
-        // Some servers refuse with status 200.
-        return Err(refused::read(&document, answer));
-    }
-    tokens(&document, expected, rules, now)
-}
-
-fn tokens(
-    document: &Document,
-    expected: &Expected<'_>,
-    rules: Rules,
-    now: u64,
-) -> Result<Tokens, TokenError> {
-    let access =
-        token(document, "access_token")?.ok_or(TokenError::Malformed("access_token is missing"))?;
-    let issued = text(document, "issued_token_type")?;
-    let token_type = match (&expected.kind, text(document, "token_type")?) {
-        (_, None) => return Err(TokenError::Malformed("token_type is missing")),
-        (Kind::Issued(wanted), Some(name)) => exchanged(wanted, issued, name, rules)?,
-        (Kind::Access, Some(name)) => access_type(name, rules)?,
-    };
-    let scopes = match text(document, "scope")? {
-        Some(scope) => Scopes::parse(scope).map_err(|_| TokenError::Malformed("scope"))?,
-        None => expected.scopes.clone(),
-    };
-    if !expected.scopes.permit(&scopes, rules.growth) {
-        return Err(TokenError::ScopeWidened);
-    }
-    Ok(Tokens {
-        access,
-        token_type,
-        expires_at: expires_at(document, now)?,
-        refresh: token(document, "refresh_token")?,
-        scopes,
-        id_token: token(document, "id_token")?,
-        issued_token_type: issued.map(str::to_owned),
-    })
-}
-
-/// The type of an exchanged token: `Bearer` for access tokens, `N_A` for all others. The name of a
-/// type is compared without case, as token types are (RFC 6749 section 5.1).
-fn exchanged(
-    wanted: &str,
-    issued: Option<&str>,
-    name: &str,
-    rules: Rules,
-) -> Result<TokenType, TokenError> {
-    use crate::exchange::{ACCESS_TOKEN, JWT};
-
-    let issued = issued.ok_or(TokenError::Malformed("issued_token_type is missing"))?;
-    let both_access =
-        [ACCESS_TOKEN, JWT].contains(&wanted) && [ACCESS_TOKEN, JWT].contains(&issued);
-    if issued != wanted && !both_access {
-        return Err(TokenError::TokenType);
-    }
-    match name {
-        name if both_access => access_type(name, rules),
-        name if name.eq_ignore_ascii_case("n_a") => Ok(TokenType::NotApplicable),
-        _ => Err(TokenError::TokenType),
-    }
-}
-
-/// The type of an access token: bound if that was asked for, and only then.
-fn access_type(name: &str, rules: Rules) -> Result<TokenType, TokenError> {
-    match name {
-        name if !rules.bound && name.eq_ignore_ascii_case("bearer") => Ok(TokenType::Bearer),
-        name if rules.bound && name.eq_ignore_ascii_case("dpop") => Ok(TokenType::Dpop),
-        _ => Err(TokenError::TokenType),
-    }
-}
-
-/// Some servers write the number as a string.
-fn expires_at(document: &Document, now: u64) -> Result<Option<u64>, TokenError> {
-    let life: Option<u64> = match document.seconds("expires_in") {
-        Ok(None) => return Ok(None),
-        Ok(Some(seconds)) => u64::try_from(seconds).ok(),
-        Err(_) => text(document, "expires_in")?.and_then(|text| text.parse().ok()),
-    };
-    let life = life.ok_or(TokenError::Malformed("expires_in"))?;
-    Ok(Some(now.saturating_add(life.min(MAX_LIFE))))
-}
-
-/// A token: visible ASCII without spaces, since it goes into a header field.
-fn token(document: &Document, name: &'static str) -> Result<Option<SecretString>, TokenError> {
-    let Some(token) = text(document, name)? else {
-        return Ok(None);
-    };
-    if token.is_empty()
-        || token.len() > MAX_TOKEN
-        || !token.bytes().all(|byte| byte.is_ascii_graphic())
-    {
-        return Err(TokenError::Malformed(name));
-    }
-    Ok(Some(SecretString::from(token)))
-}
-
-fn text<'a>(document: &'a Document, name: &'static str) -> Result<Option<&'a str>, TokenError> {
-    document.text(name).map_err(|_| TokenError::Malformed(name))
-}
-
 impl Tokens {
     /// Whether this token is another one than `old`, compared by content. For refresh tokens.
     pub fn rotated(&self, old: &SecretString) -> bool {
@@ -411,6 +280,3 @@ impl fmt::Debug for Tokens {
             .finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;

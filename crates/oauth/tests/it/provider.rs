@@ -40,6 +40,7 @@ pub(crate) struct Provider {
 
 impl Provider {
     /// Starts one, or says why not.
+    #[expect(clippy::print_stderr, reason = "says why a test does nothing")]
     pub(crate) async fn start(config: Value) -> Option<Self> {
         let folder = std::env::var_os("PORTCULLIS_INTEROP").filter(|folder| !folder.is_empty());
         let slow = std::env::var_os("RUN_SLOW_TESTS").is_some_and(|value| value == "1");
