@@ -14,11 +14,11 @@ const END_OF_TIME: u64 = 253_402_300_800;
 pub(crate) struct Claims<'a>(Object<'a>);
 
 /// Checks that `bytes` are one strict JSON object.
-pub(crate) fn strict_object<'a>(
-    bytes: &'a [u8],
+pub(crate) fn strict_object(
+    bytes: &[u8],
     max_bytes: usize,
     otherwise: Rejection,
-) -> Result<&'a str, Rejection> {
+) -> Result<&str, Rejection> {
     let limits = Limits {
         max_bytes,
         max_depth: 32,

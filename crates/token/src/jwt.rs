@@ -30,11 +30,13 @@ pub fn peek(token: &str) -> Result<Peeked<'_>, Rejection> {
     let jws = Jws::read(token, HeaderUse::AccessToken)?;
     let claims = Claims::read(&jws.payload)?;
     let owned = |name| Ok(claims.text(name)?.map(Cow::into_owned));
+    // Others than Entra give these names to other things.
+    let hint = |name| claims.text(name).ok().flatten().map(Cow::into_owned);
     Ok(Peeked {
         issuer: owned("iss")?,
         subject: owned("sub")?,
-        version: owned("ver")?,
-        tenant: owned("tid")?,
+        version: hint("ver"),
+        tenant: hint("tid"),
         jws,
     })
 }
@@ -137,6 +139,10 @@ impl<'a> Jws<'a> {
         let payload = from_base64url(payload).ok_or(malformed)?;
         let signature = from_base64url(signature).ok_or(malformed)?;
         let header = Header::read(&header, header_use)?;
+        // `{"`, encoded: a token that does not say that it holds another one.
+        if payload.starts_with(b"eyJ") {
+            return Err(Rejection::NestedToken);
+        }
         strict_object(&payload, MAX_TOKEN_BYTES, Rejection::ClaimsMalformed)?;
         let payload = String::from_utf8(payload).map_err(|_| Rejection::ClaimsMalformed)?;
         Ok(Jws {

@@ -27,6 +27,7 @@ pub mod validate;
 pub use algorithm::{Algorithm, KeyKind};
 pub use encoding::sha256;
 pub use identity::Identity;
+pub use introspection::from_introspection;
 pub use issuer::{Issuer, IssuerKind};
 pub use jwt::{Peeked, peek};
 pub use keys::KeySet;

@@ -47,7 +47,7 @@ rejections! {
     CriticalHeader = "critical-header", "the token's header demands an extension that is not supported";
     /// `b64` (RFC 7797).
     UnencodedPayload = "unencoded-payload", "the token's payload is not encoded";
-    /// `cty: JWT`.
+    /// `cty: JWT`, or a payload that is a token.
     NestedToken = "nested-token", "the token holds another token";
     /// `jwk`, `jku`, `x5u` or `x5c` in the header.
     KeyInHeader = "key-in-header", "the token names its own key";

@@ -92,7 +92,7 @@ fn shapes_of_other_providers_are_read_by_configured_names() {
         bench.judge(&keycloak, json!({"azp": "x", "typ": "ID"})),
         bench.judge(&keycloak, json!({"azp": "x", "typ": "Refresh"})),
         bench.judge(&keycloak, json!({"azp": "x", "realm_access": "reader"})),
-        bench.judge(&okta, json!({"scp": ["a", "b"], "cid": "0oa1"})),
+        bench.judge(&okta, json!({"ver": 1, "scp": ["a", "b"], "cid": "0oa1"})),
         bench.judge(&auth0, json!({"https://corp.example/roles": ["reader"]})),
     ];
     insta::assert_snapshot!(table.join("\n"), @r#"
