@@ -14,9 +14,11 @@ use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
 use portcullis_upstream::{HttpKind, Spec, Transport};
+use rustls::ServerConfig;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
 
 /// One request as it arrived.
 #[derive(Clone, Debug)]
@@ -128,6 +130,21 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     pub(crate) async fn start(script: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start_with(None, script).await
+    }
+
+    pub(crate) async fn start_tls(
+        config: ServerConfig,
+        script: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        Self::start_with(Some(acceptor), script).await
+    }
+
+    async fn start_with(
+        tls: Option<TlsAcceptor>,
+        script: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -142,7 +159,17 @@ impl Endpoint {
                 let service = service_fn(move |request| {
                     answer(request, Arc::clone(&script), Arc::clone(&log))
                 });
-                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                let builder = http1::Builder::new();
+                let Some(tls) = tls.clone() else {
+                    tokio::spawn(builder.serve_connection(TokioIo::new(stream), service));
+                    continue;
+                };
+                tokio::spawn(async move {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        let connection = builder.serve_connection(TokioIo::new(stream), service);
+                        let _ended = connection.await;
+                    }
+                });
             }
         });
         Self {

@@ -14,6 +14,7 @@ mod http_exchange;
 mod http_handshake;
 mod http_requests;
 mod http_subscriptions;
+mod http_tls;
 mod openapi;
 mod process;
 mod sse;
