@@ -281,8 +281,11 @@ impl Vault {
         Ok((active.id.clone(), key))
     }
 
-    /// Makes a key-encryption key under the current root.
+    /// Makes a key-encryption key under the current root. It is younger than all others, also
+    /// when the clock of this process is behind that of another one.
     async fn add_key(&self) -> Result<VaultKey, VaultError> {
+        let keys = self.store.vault_keys().await?;
+        let youngest = keys.iter().map(|key| key.created_us).max();
         let id = random_name()?;
         let key = Key::random().map_err(|_| VaultError::Randomness)?;
         let provider = &self.providers.current;
@@ -298,7 +301,7 @@ impl Vault {
             id,
             provider: provider.id().as_str().to_owned(),
             wrapped,
-            created_us: self.now(),
+            created_us: youngest.map_or(self.now(), |us| self.now().max(us.saturating_add(1))),
             retired_us: None,
         };
         if !self.store.add_vault_key(&stored).await? {

@@ -160,8 +160,15 @@ mod of_a_passphrase {
     #[tokio::test]
     async fn what_an_older_release_wrapped_opens() {
         // Written once, with the passphrase "password"; pins derivation and format.
-        let opened = provider("password").unwrap(&hex(WRAPPED), b"pinned").await.unwrap();
-        assert_eq!(opened.bytes(), &[7; 32]);
+        const WRAPPED: &str = "010000000800000001000000012736d39a598c4306ead6f359490ffa9a015b43\
+            7315f0b1a3c124358dc395a7038e716ac055f985b6a0916abf954942e66e9ebe3877cc0066f6ee1479\
+            a2ac592e6a4cafd1a0464f4367c964c460a5f2703a6dccc677";
+        let wrapped: Vec<u8> = (0..WRAPPED.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&WRAPPED[at..at + 2], 16).unwrap())
+            .collect();
+        let opened = provider("password").unwrap(&wrapped, b"pinned").await;
+        assert_eq!(opened.unwrap().bytes(), &[7; 32]);
     }
 
     #[tokio::test]
