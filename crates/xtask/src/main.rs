@@ -7,6 +7,7 @@ mod fuzz;
 mod generate;
 mod instructions;
 mod peers;
+mod postgres;
 mod soak;
 mod step;
 mod test;

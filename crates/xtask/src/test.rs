@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use crate::step::{Progress, Step};
-use crate::{Outcome, conformance, fuzz, generate, instructions, peers, say, tidy, tools};
+use crate::{
+    Outcome, conformance, fuzz, generate, instructions, peers, postgres, say, tidy, tools,
+};
 
-const STEPS: usize = 12;
+const STEPS: usize = 13;
 
 /// Runs every check; `fast` leaves out what needs Node or Python.
 ///
@@ -14,6 +16,7 @@ const STEPS: usize = 12;
 pub(crate) fn run(root: &Path, fast: bool) -> Outcome {
     let mut progress = Progress::new(STEPS);
     progress.step("programs on this machine", || tools::require(!fast))?;
+    progress.step("PostgreSQL", || postgres::provide(root))?;
     if fast {
         progress.skip("interoperability peers", "--fast");
     } else {
@@ -80,6 +83,7 @@ fn tests(root: &Path, fast: bool) -> Step {
     } else {
         Step::new("cargo test --workspace --lib --bins --tests --examples --no-fail-fast")
     };
+    let step = step.env(postgres::REQUIRED, "1");
     if fast {
         return step;
     }
