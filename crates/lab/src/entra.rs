@@ -167,10 +167,12 @@ impl EntraLab {
         lock(&self.state.keys).current.clone()
     }
 
-    /// The key of the personal accounts' tenant, which must not sign for another one.
-    #[must_use]
-    pub fn personal_key(&self) -> SigningKey {
-        lock(&self.state.keys).personal.clone()
+    /// The key of the personal accounts' tenant, which must not sign for another one. It is in the document of `common`.
+    ///
+    /// # Errors
+    /// When no key can be made.
+    pub fn personal_key(&self) -> Result<SigningKey, KeyError> {
+        state::personal_key()
     }
 
     /// Signs with a new key from now on; the old one stays published.

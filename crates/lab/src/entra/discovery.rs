@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::settings::KeyIssuer;
-use super::state::{PERSONAL_TENANT, State};
+use super::state::{PERSONAL_TENANT, State, personal_key};
 use crate::web::{Answer, lock};
 
 /// Which generation of endpoints is asked.
@@ -95,8 +95,8 @@ impl State {
             .published()
             .map(|key| labelled(key.jwk_with_certificate(), issuer.clone()))
             .collect();
-        if matches!(whose, Whose::Everyone("common")) {
-            let personal = keys.personal.jwk_with_certificate();
+        if let (Whose::Everyone("common"), Ok(personal)) = (whose, personal_key()) {
+            let personal = personal.jwk_with_certificate();
             set.push(labelled(personal, self.issuer_v2(PERSONAL_TENANT)));
         }
         Some(Answer::json(StatusCode::OK, &json!({"keys": set})))

@@ -126,13 +126,22 @@ impl State {
     }
 }
 
-/// The signing keys.
+/// The key of the personal accounts' tenant: one for all directories, as in the world outside. Made when it is asked
+/// for, since a key takes a while.
+pub(super) fn personal_key() -> Result<SigningKey, KeyError> {
+    static PERSONAL: Mutex<Option<SigningKey>> = Mutex::new(None);
+    let mut personal = lock(&PERSONAL);
+    if let Some(key) = &*personal {
+        return Ok(key.clone());
+    }
+    Ok(personal.insert(SigningKey::rsa()?).clone())
+}
+
+/// The signing keys of tenants.
 pub(super) struct Keys {
     pub(super) current: SigningKey,
     /// Still published, no longer used.
     pub(super) previous: Vec<SigningKey>,
-    /// Of the personal accounts' tenant.
-    pub(super) personal: SigningKey,
 }
 
 impl Keys {
@@ -140,7 +149,6 @@ impl Keys {
         Ok(Self {
             current: SigningKey::rsa()?,
             previous: Vec::new(),
-            personal: SigningKey::rsa()?,
         })
     }
 

@@ -221,6 +221,7 @@ async fn keys_say_whose_they_are() {
         issuers,
         [template.as_str(), &lab.issuer_v2(PERSONAL_TENANT)]
     );
+    assert_eq!(common[1]["kid"], lab.personal_key().unwrap().kid());
     let first = keys(&lab, &format!("/{CONTOSO}/discovery/keys")).await;
     assert_eq!(first[0].get("issuer"), None);
 
