@@ -3,8 +3,6 @@
 mod nonce;
 mod replay;
 
-use std::borrow::Cow;
-
 use portcullis_mcp::json::Object;
 use url::Url;
 
@@ -99,27 +97,7 @@ impl Proof {
 /// hash, nonce (RFC 9449 section 4.3).
 pub fn verify(proof: &str, token: &str, expected: &ProofExpected<'_>) -> Result<Proof, Rejection> {
     let jws = Jws::read(proof, HeaderUse::Proof).map_err(|_| Rejection::ProofMalformed)?;
-    let header = &jws.header;
-    match &header.token_type {
-        Some(name) if is_media_type(name, "dpop+jwt") => {}
-        _ => return Err(Rejection::ProofTypeWrong),
-    }
-    let algorithm = Algorithm::parse(&header.algorithm)
-        .filter(|algorithm| expected.algorithms.contains(algorithm))
-        .ok_or(Rejection::ProofAlgorithmNotAllowed)?;
-    let jwk = header.key.as_deref().ok_or(Rejection::ProofKeyMalformed)?;
-    let jwk = Object::parse(jwk).map_err(|_| Rejection::ProofKeyMalformed)?;
-    let key = PublicKey::read(&jwk).map_err(|fault| match fault {
-        KeyFault::Private => Rejection::ProofKeyPrivate,
-        KeyFault::Symmetric => Rejection::ProofKeySymmetric,
-        _ => Rejection::ProofKeyMalformed,
-    })?;
-    let prepared = key
-        .prepare(algorithm)
-        .map_err(|_| Rejection::ProofKeyMalformed)?;
-    if !jws.is_signed_by(&prepared) {
-        return Err(Rejection::ProofSignatureWrong);
-    }
+    let key = signing_key(&jws, expected.algorithms)?;
     let malformed = Rejection::ProofClaimMalformed;
     let claims = Claims::read(&jws.payload).map_err(|_| malformed)?;
     let text = |name| claims.text(name).map_err(|_| malformed);
@@ -149,7 +127,7 @@ pub fn verify(proof: &str, token: &str, expected: &ProofExpected<'_>) -> Result<
         return Err(Rejection::ProofTokenHashWrong);
     }
     if let Some(nonces) = expected.nonces {
-        let nonce: Cow<'_, str> = text("nonce")?.ok_or(Rejection::ProofNonceMissing)?;
+        let nonce = text("nonce")?.ok_or(Rejection::ProofNonceMissing)?;
         if !nonces.accepts(&nonce, expected.now) {
             return Err(Rejection::ProofNonceWrong);
         }
@@ -160,6 +138,32 @@ pub fn verify(proof: &str, token: &str, expected: &ProofExpected<'_>) -> Result<
         issued,
         good_until,
     })
+}
+
+/// The key in a proof's header, by which the proof is signed.
+fn signing_key(jws: &Jws<'_>, algorithms: &[Algorithm]) -> Result<PublicKey, Rejection> {
+    let header = &jws.header;
+    match &header.token_type {
+        Some(name) if is_media_type(name, "dpop+jwt") => {}
+        _ => return Err(Rejection::ProofTypeWrong),
+    }
+    let algorithm = Algorithm::parse(&header.algorithm)
+        .filter(|algorithm| algorithms.contains(algorithm))
+        .ok_or(Rejection::ProofAlgorithmNotAllowed)?;
+    let malformed = Rejection::ProofKeyMalformed;
+    let jwk = header.key.as_deref().ok_or(malformed)?;
+    let jwk = Object::parse(jwk).map_err(|_| malformed)?;
+    let key = PublicKey::read(&jwk).map_err(|fault| match fault {
+        KeyFault::Private => Rejection::ProofKeyPrivate,
+        KeyFault::Symmetric => Rejection::ProofKeySymmetric,
+        _ => malformed,
+    })?;
+    let prepared = key.prepare(algorithm).map_err(|_| malformed)?;
+    if jws.is_signed_by(&prepared) {
+        Ok(key)
+    } else {
+        Err(Rejection::ProofSignatureWrong)
+    }
 }
 
 /// The thumbprint of a public key's JWK (RFC 7638 with SHA-256), in base64url.

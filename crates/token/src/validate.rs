@@ -1,6 +1,7 @@
 //! Whether a token is true: the checks, in their order.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use crate::algorithm::Algorithm;
 use crate::claims::Claims;
@@ -12,8 +13,6 @@ use crate::jwt::{Peeked, is_media_type};
 use crate::keys::KeySet;
 use crate::rejection::Rejection;
 use crate::{entra, spiffe, standard};
-
-use std::collections::BTreeSet;
 
 /// What a token must fit besides its issuer's profile.
 #[derive(Clone, Copy, Debug)]
@@ -121,13 +120,7 @@ pub(crate) fn judge(
         (IssuerKind::Spiffe { trust_domain }, _) => spiffe::caller(claims, issuer, trust_domain)?,
         _ => standard::caller(claims, issuer)?,
     };
-    if let Some(clients) = &issuer.clients {
-        match &caller.client {
-            None => return Err(Rejection::ClientMissing),
-            Some(client) if !clients.contains(client) => return Err(Rejection::ClientNotAllowed),
-            Some(_) => {}
-        }
-    }
+    listed_client(issuer, caller.client.as_deref())?;
     let mut chain = actors(claims)?;
     if let Some(agent) = caller.actor
         && chain
@@ -217,6 +210,18 @@ fn times(claims: &Claims<'_>, issuer: &Issuer, now: u64) -> Result<(Option<u64>,
         _ => {}
     }
     Ok((issued, expires))
+}
+
+/// That the client is one of the profile's.
+fn listed_client(issuer: &Issuer, client: Option<&str>) -> Result<(), Rejection> {
+    let Some(clients) = &issuer.clients else {
+        return Ok(());
+    };
+    match client {
+        None => Err(Rejection::ClientMissing),
+        Some(client) if clients.contains(client) => Ok(()),
+        Some(_) => Err(Rejection::ClientNotAllowed),
+    }
 }
 
 /// That the caller has what the token is bound to.
