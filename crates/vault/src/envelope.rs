@@ -97,11 +97,7 @@ pub enum EnvelopeError {
 ///
 /// # Errors
 /// [`EnvelopeError::Randomness`], [`EnvelopeError::TooLong`].
-pub fn seal(
-    key: &Key,
-    binding: &Binding<'_>,
-    content: &Secret,
-) -> Result<Vec<u8>, EnvelopeError> {
+pub fn seal(key: &Key, binding: &Binding<'_>, content: &Secret) -> Result<Vec<u8>, EnvelopeError> {
     let place = binding.associated_data();
     let data_key = Key::random().map_err(|_| EnvelopeError::Randomness)?;
     let length = 1 + PLACE + NONCE + WRAPPED + NONCE + content.expose().len() + 16;

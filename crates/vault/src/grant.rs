@@ -132,9 +132,8 @@ impl Grant {
             self.token_type.as_bytes(),
             scopes.as_bytes(),
         ];
-        let length = 22
-            + texts.iter().map(|text| text.len() + 4).sum::<usize>()
-            + self.former.len() * 32;
+        let length =
+            22 + texts.iter().map(|text| text.len() + 4).sum::<usize>() + self.former.len() * 32;
         // As long as it gets, so that growing leaves no copy behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(length));
         bytes.push(FORMAT);

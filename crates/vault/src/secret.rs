@@ -43,7 +43,11 @@ impl Secret {
     pub fn is(&self, other: &Self) -> bool {
         let (left, right) = (self.expose(), other.expose());
         left.len() == right.len()
-            && left.iter().zip(right).fold(0, |seen, (a, b)| seen | (a ^ b)) == 0
+            && left
+                .iter()
+                .zip(right)
+                .fold(0, |seen, (a, b)| seen | (a ^ b))
+                == 0
     }
 }
 

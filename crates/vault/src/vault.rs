@@ -263,9 +263,7 @@ impl Vault {
             self.cache.forget(id);
             return Err(VaultError::LostKey { key: id.to_owned() });
         };
-        self.cache
-            .unwrap(stored, &self.providers, self.now())
-            .await
+        self.cache.unwrap(stored, &self.providers, self.now()).await
     }
 
     /// The key that seals what is new: the youngest that is not retired. The store is asked each

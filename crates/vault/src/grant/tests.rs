@@ -73,7 +73,10 @@ fn a_refresh_token_that_stays_is_no_rotation() {
 #[test]
 fn it_shows_no_token() {
     let text = format!("{:?}", grant());
-    assert!(!text.contains("access-0") && !text.contains("refresh-0"), "{text}");
+    assert!(
+        !text.contains("access-0") && !text.contains("refresh-0"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -51,7 +51,9 @@ impl KeyringKey {
     #[cfg(feature = "keyring")]
     pub async fn system_store() -> Result<Arc<CredentialStore>, KeyError> {
         let found = tokio::task::spawn_blocking(|| {
-            keyring::v1::Entry::store_status().is_ok().then(keyring_core::get_default_store)
+            keyring::v1::Entry::store_status()
+                .is_ok()
+                .then(keyring_core::get_default_store)
         })
         .await;
         found

@@ -173,7 +173,10 @@ mod of_a_passphrase {
 
     #[tokio::test]
     async fn a_changed_database_cannot_exhaust_the_machine() {
-        let wrapped = provider("x").wrap(&Key::random().unwrap(), b"").await.unwrap();
+        let wrapped = provider("x")
+            .wrap(&Key::random().unwrap(), b"")
+            .await
+            .unwrap();
         for at in [1, 5, 9] {
             let mut greedy = wrapped.clone();
             greedy[at] = 0xff;
@@ -227,9 +230,15 @@ mod in_the_keyring {
             let error = opened.await.err().unwrap();
             assert!(matches!(error, KeyError::Keyring(_)));
             let told = format!("{error:?} {error}");
-            assert!(!told.contains("hunter2") && !told.contains("104, 117"), "{told}");
+            assert!(
+                !told.contains("hunter2") && !told.contains("104, 117"),
+                "{told}"
+            );
         }
         // What failed was no "there is none": nothing was written over.
-        assert!(matches!(entry.get_secret(), Err(keyring_core::Error::NoEntry)));
+        assert!(matches!(
+            entry.get_secret(),
+            Err(keyring_core::Error::NoEntry)
+        ));
     }
 }

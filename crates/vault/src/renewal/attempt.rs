@@ -7,9 +7,7 @@ use tokio::time::{sleep, timeout};
 
 use super::outcome::{Event, RenewalError, Reuse};
 use super::timing::{Standing, ends_us, standing};
-use super::{
-    Access, Inner, Need, RefreshError, RefreshRequest, Renewed, has_same_refresh,
-};
+use super::{Access, Inner, Need, RefreshError, RefreshRequest, Renewed, has_same_refresh};
 use crate::error::VaultError;
 use crate::grant::Grant;
 use crate::key_cache::micros;
@@ -43,7 +41,11 @@ impl Inner {
                 self.end(&record, None).await?;
                 return Err(RenewalError::Ended);
             }
-            if let Some(until_us) = self.backoff.until(&record.id).filter(|&until| now_us < until) {
+            if let Some(until_us) = self
+                .backoff
+                .until(&record.id)
+                .filter(|&until| now_us < until)
+            {
                 let retry_us = Some(until_us);
                 return Err(RenewalError::Unavailable { retry_us });
             }
@@ -224,9 +226,7 @@ impl Inner {
         if how != Standing::Useless {
             return Ok(Access::of(&record.id, grant));
         }
-        let retry_us = self
-            .backoff
-            .fail(&record.id, None, &self.settings, now_us);
+        let retry_us = self.backoff.fail(&record.id, None, &self.settings, now_us);
         Err(RenewalError::Unavailable {
             retry_us: Some(retry_us),
         })
@@ -242,9 +242,7 @@ impl Inner {
         match self.read(key).await {
             Err(RenewalError::NotConnected) => return Err(RenewalError::Ended),
             // A replica whose lease we took over came to its end after all.
-            Ok((current, held))
-                if current.id != record.id || !has_same_refresh(&held, grant) =>
-            {
+            Ok((current, held)) if current.id != record.id || !has_same_refresh(&held, grant) => {
                 return Ok(None);
             }
             Ok(_) => {}

@@ -18,8 +18,14 @@ fn pauses_double_and_end() {
     }
     backoff.forget("r");
     let asked = Some(Duration::from_secs(20));
-    assert_eq!(backoff.fail("r", asked, &settings, now_us), now_us + 20 * second);
+    assert_eq!(
+        backoff.fail("r", asked, &settings, now_us),
+        now_us + 20 * second
+    );
     // Nobody may silence us for a day.
     let asked = Some(Duration::from_secs(24 * 60 * 60));
-    assert_eq!(backoff.fail("r", asked, &settings, now_us), now_us + 3600 * second);
+    assert_eq!(
+        backoff.fail("r", asked, &settings, now_us),
+        now_us + 3600 * second
+    );
 }

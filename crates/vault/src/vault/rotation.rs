@@ -89,7 +89,8 @@ impl Vault {
         let keys = self.store().vault_keys().await?;
         let root = self.providers.current.id().as_str();
         let unfinished = active(&keys).filter(|newest| {
-            newest.provider == root && keys.iter().filter(|key| key.retired_us.is_none()).count() > 1
+            newest.provider == root
+                && keys.iter().filter(|key| key.retired_us.is_none()).count() > 1
         });
         let mut rotated = Rotated {
             is_resumed: unfinished.is_some(),

@@ -4,9 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis_vault::{
-    Grant, Need, RenewalSettings, Renewing, Secret, Vault, VaultError,
-};
+use portcullis_vault::{Grant, Need, RenewalSettings, Renewing, Secret, Vault, VaultError};
 
 use crate::fakes::server::{Server, access, refresh};
 use crate::world::{SECOND, World, place};
@@ -117,8 +115,14 @@ async fn errors_hold_no_secret() {
     let world = World::new().await;
     let vault = world.vault().await;
     let (ana, bob) = (place("ana", "crm"), place("bob", "crm"));
-    vault.put(&ana, &Secret::from("canary-1"), None).await.unwrap();
-    let record = vault.put(&bob, &Secret::from("canary-2"), None).await.unwrap();
+    vault
+        .put(&ana, &Secret::from("canary-1"), None)
+        .await
+        .unwrap();
+    let record = vault
+        .put(&bob, &Secret::from("canary-2"), None)
+        .await
+        .unwrap();
     let sealed = world.store.credential(&ana).await.unwrap().unwrap();
     let forged = portcullis_store::Resealed {
         sealed: sealed.sealed,
@@ -126,7 +130,13 @@ async fn errors_hold_no_secret() {
         updated_us: 0,
         expires_us: None,
     };
-    assert!(world.store.replace_credential(&record.id, 1, &forged).await.unwrap());
+    assert!(
+        world
+            .store
+            .replace_credential(&record.id, 1, &forged)
+            .await
+            .unwrap()
+    );
     let moved: VaultError = vault.get(&bob).await.unwrap_err();
     let opened = vault.get(&ana).await.unwrap();
     let told = format!("{moved} {moved:?} {opened:?}");

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use portcullis_vault::keys::{
-    Azure, AzureKey, Key, KeyError, KeyProvider, Transit, TransitKey,
-};
+use portcullis_vault::keys::{Azure, AzureKey, Key, KeyError, KeyProvider, Transit, TransitKey};
 use portcullis_vault::{Providers, Secret};
 
 use crate::fakes::azure::{self, AUTHORITY, Tokens};
@@ -22,7 +20,11 @@ fn transit_at(address: &str, token: &str, namespace: Option<&str>) -> Transit {
 }
 
 fn azure_key(fake: &azure::Azure, tokens: Arc<Tokens>) -> Azure {
-    Azure::new(AzureKey::parse(&fake.identifier()).unwrap(), client(), tokens)
+    Azure::new(
+        AzureKey::parse(&fake.identifier()).unwrap(),
+        client(),
+        tokens,
+    )
 }
 
 async fn is_same(provider: &dyn KeyProvider, wrapped: &[u8], key: &Key) -> bool {
@@ -45,7 +47,13 @@ async fn check(provider: &dyn KeyProvider) {
     assert!(is_same(provider, &wrapped, &key).await);
     let elsewhere = provider.unwrap(&wrapped, b"there").await;
     assert!(matches!(elsewhere, Err(KeyError::Damaged)), "{elsewhere:?}");
-    for forged in [&b""[..], b"vault:v1:", b"vault:v9:AAAA", b"\x01", b"\x01\x02ab\xff\xff"] {
+    for forged in [
+        &b""[..],
+        b"vault:v1:",
+        b"vault:v9:AAAA",
+        b"\x01",
+        b"\x01\x02ab\xff\xff",
+    ] {
         let opened = provider.unwrap(forged, b"here").await;
         assert!(matches!(opened, Err(KeyError::Damaged)), "{opened:?}");
     }
@@ -72,7 +80,10 @@ async fn transit_opens_what_an_older_version_wrapped_while_that_is_allowed() {
     assert!(is_same(&provider, &old, &key).await);
     fake.change(|state| state.min_decryption_version = 2);
     let refused = provider.unwrap(&old, b"here").await;
-    assert!(matches!(refused, Err(KeyError::Refused { status: 400 })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(KeyError::Refused { status: 400 })),
+        "{refused:?}"
+    );
     assert!(is_same(&provider, &new, &key).await);
 }
 
@@ -98,10 +109,17 @@ async fn transit_refusals_are_told_apart() {
         (transit_at(&address, TOKEN, None), "403"),
         (transit_at(&address, TOKEN, Some("team-b")), "403"),
         (
-            transit_at(&address.replace("transit", "secret"), TOKEN, Some(NAMESPACE)),
+            transit_at(
+                &address.replace("transit", "secret"),
+                TOKEN,
+                Some(NAMESPACE),
+            ),
             "unknown",
         ),
-        (transit_at("http://127.0.0.1:1/transit/gate", TOKEN, None), "away"),
+        (
+            transit_at("http://127.0.0.1:1/transit/gate", TOKEN, None),
+            "away",
+        ),
     ] {
         assert_eq!(kind(provider.unwrap(&wrapped, b"here").await), expected);
     }
@@ -114,7 +132,11 @@ async fn transit_refusals_are_told_apart() {
         (Mood::Well, "ok"),
     ] {
         fake.change(|state| state.mood = mood);
-        assert_eq!(kind(good.unwrap(&wrapped, b"here").await), expected, "{mood:?}");
+        assert_eq!(
+            kind(good.unwrap(&wrapped, b"here").await),
+            expected,
+            "{mood:?}"
+        );
         let wraps = good.wrap(&Key::random().unwrap(), b"here").await.is_ok();
         assert_eq!(wraps, expected == "ok", "{mood:?}");
     }
@@ -168,10 +190,17 @@ async fn key_vault_gets_no_token_of_another_resource() {
     let fake = azure::Azure::start().await;
     let tokens = Arc::new(Tokens::of("token-1"));
     let provider = azure_key(&fake, Arc::clone(&tokens));
-    for resource in ["https://graph.microsoft.com", "https://vault.azure.net", "http://127.0.0.1:1"] {
+    for resource in [
+        "https://graph.microsoft.com",
+        "https://vault.azure.net",
+        "http://127.0.0.1:1",
+    ] {
         fake.change(|state| state.resource = resource.to_owned());
         let refused = provider.wrap(&Key::random().unwrap(), b"here").await;
-        assert!(matches!(refused, Err(KeyError::ForeignResource)), "{refused:?}");
+        assert!(
+            matches!(refused, Err(KeyError::ForeignResource)),
+            "{refused:?}"
+        );
     }
     assert!(tokens.asked.lock().unwrap().is_empty());
     assert!(fake.state.lock().unwrap().tokens_seen.is_empty());
@@ -182,7 +211,10 @@ async fn key_vault_refusals_are_told_apart() {
     let fake = azure::Azure::start().await;
     let tokens = Arc::new(Tokens::of("token-1"));
     let provider = azure_key(&fake, Arc::clone(&tokens));
-    let wrapped = provider.wrap(&Key::random().unwrap(), b"here").await.unwrap();
+    let wrapped = provider
+        .wrap(&Key::random().unwrap(), b"here")
+        .await
+        .unwrap();
     use azure::Mood;
     for (mood, expected) in [
         (Mood::Throttled, "away"),
@@ -206,7 +238,10 @@ async fn key_vault_refusals_are_told_apart() {
     *tokens.token.lock().unwrap() = Some("stale".to_owned());
     let seen = fake.state.lock().unwrap().tokens_seen.len();
     let refused = provider.unwrap(&wrapped, b"here").await;
-    assert!(matches!(refused, Err(KeyError::Refused { status: 401 })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(KeyError::Refused { status: 401 })),
+        "{refused:?}"
+    );
     assert_eq!(fake.state.lock().unwrap().tokens_seen.len(), seen + 1);
     *tokens.token.lock().unwrap() = None;
     let none = provider.unwrap(&wrapped, b"here").await;
@@ -222,7 +257,10 @@ async fn key_vault_may_ask_for_a_token_with_claims() {
     };
     let tokens = Arc::new(tokens);
     let provider = azure_key(&fake, Arc::clone(&tokens));
-    let wrapped = provider.wrap(&Key::random().unwrap(), b"here").await.unwrap();
+    let wrapped = provider
+        .wrap(&Key::random().unwrap(), b"here")
+        .await
+        .unwrap();
     // The session was revoked: continuous access evaluation wants another token.
     fake.change(|state| {
         state.claims = Some("eyJhY2Nlc3NfdG9rZW4iOnt9fQ==".to_owned());

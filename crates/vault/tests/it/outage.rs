@@ -84,7 +84,10 @@ async fn a_refusal_is_not_bridged() {
         // Nor is the key still in memory, should the provider then break down.
         provider.set(Mood::Down);
         let now = reads(&vault).await;
-        assert!(matches!(now, Err(VaultError::Unavailable { .. })), "{now:?}");
+        assert!(
+            matches!(now, Err(VaultError::Unavailable { .. })),
+            "{now:?}"
+        );
     }
 }
 
@@ -94,11 +97,20 @@ async fn nobody_starts_without_the_provider() {
     provider.set(Mood::Down);
     let started = world.vault_with(Providers::one(Arc::clone(&provider) as _));
     let started = started.await.map(drop);
-    assert!(matches!(started, Err(VaultError::Unavailable { .. })), "{started:?}");
+    assert!(
+        matches!(started, Err(VaultError::Unavailable { .. })),
+        "{started:?}"
+    );
     // Nor is a vault founded without it.
     let empty = World::new().await;
-    let founded = empty.vault_with(Providers::one(provider as _)).await.map(drop);
-    assert!(matches!(founded, Err(VaultError::Unavailable { .. })), "{founded:?}");
+    let founded = empty
+        .vault_with(Providers::one(provider as _))
+        .await
+        .map(drop);
+    assert!(
+        matches!(founded, Err(VaultError::Unavailable { .. })),
+        "{founded:?}"
+    );
     assert!(empty.store.vault_keys().await.unwrap().is_empty());
 }
 
@@ -107,7 +119,10 @@ async fn a_rotation_needs_it_and_fails_whole() {
     let (world, provider, vault) = world().await;
     provider.set(Mood::Down);
     let rotated = vault.rotate(&|_| {}).await;
-    assert!(matches!(rotated, Err(VaultError::Unavailable { .. })), "{rotated:?}");
+    assert!(
+        matches!(rotated, Err(VaultError::Unavailable { .. })),
+        "{rotated:?}"
+    );
     assert_eq!(world.store.vault_keys().await.unwrap().len(), 1);
     provider.set(Mood::Up);
     vault.rotate(&|_| {}).await.unwrap();
@@ -137,7 +152,13 @@ async fn only_so_many_keys_are_held() {
         updated_us: 0,
         expires_us: None,
     };
-    assert!(world.store.replace_credential(&old.id, 2, &late).await.unwrap());
+    assert!(
+        world
+            .store
+            .replace_credential(&old.id, 2, &late)
+            .await
+            .unwrap()
+    );
     let other = place("bob", "crm");
     vault.put(&other, &Secret::from("y"), None).await.unwrap();
     let asked = provider.asked();

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use portcullis_vault::{
-    Access, CredentialKey, Event, Grant, Need, Presented, Providers, RenewalError,
-    RenewalSettings, Renewing, Reuse, Secret, Vault,
+    Access, CredentialKey, Event, Grant, Need, Presented, Providers, RenewalError, RenewalSettings,
+    Renewing, Reuse, Secret, Vault,
 };
 
 use crate::fakes::server::{Mood, Server, access, refresh};
@@ -66,7 +66,11 @@ impl Scene {
 
     async fn expect(&self, number: usize) {
         let got = self.access().await.unwrap();
-        assert!(got.token.is(&access(number)), "{:?}", got.token.expose_str());
+        assert!(
+            got.token.is(&access(number)),
+            "{:?}",
+            got.token.expose_str()
+        );
     }
 
     fn pass(&self, time: Duration) {
@@ -110,7 +114,10 @@ async fn a_good_token_is_given_as_it_is() {
     let scene = Scene::new().await;
     let got = scene.access().await.unwrap();
     assert!(got.token.is(&access(0)));
-    assert_eq!((got.token_type.as_str(), got.scopes), ("Bearer", vec!["crm.read".to_owned()]));
+    assert_eq!(
+        (got.token_type.as_str(), got.scopes),
+        ("Bearer", vec!["crm.read".to_owned()])
+    );
     assert_eq!(scene.server.calls(), 0);
     let bob = place("bob", "crm");
     let nobody = scene.renewing.access(&bob, &Need::default()).await;
@@ -148,7 +155,11 @@ async fn five_hundred_calls_at_expiry_cause_one_refresh() {
     }
     let renewed = scene.events();
     assert_eq!(renewed.len(), 3, "{renewed:?}");
-    assert!(renewed.iter().all(|event| matches!(event, Event::Renewed { rotated: true, .. })));
+    assert!(
+        renewed
+            .iter()
+            .all(|event| matches!(event, Event::Renewed { rotated: true, .. }))
+    );
 }
 
 #[tokio::test]
@@ -160,7 +171,10 @@ async fn nobody_waits_while_the_old_token_is_good() {
         scene.expect(0).await;
     }
     let server = Arc::clone(&scene.server);
-    eventually("a renewal began", async || server.waiting.load(Ordering::SeqCst) == 1).await;
+    eventually("a renewal began", async || {
+        server.waiting.load(Ordering::SeqCst) == 1
+    })
+    .await;
     scene.expect(0).await;
     scene.server.open();
     let renewing = scene.renewing.clone();
@@ -200,11 +214,19 @@ async fn while_the_server_is_down_the_old_token_is_used_until_it_ends() {
     }
     scene.pass(Duration::from_secs(1));
     let error = scene.access().await.unwrap_err();
-    assert!(matches!(error, RenewalError::Unavailable { .. }), "{error:?}");
+    assert!(
+        matches!(error, RenewalError::Unavailable { .. }),
+        "{error:?}"
+    );
     // Not once a second: pauses grow to a minute.
     let calls = scene.server.calls();
     assert!((3..=12).contains(&calls), "{calls}");
-    assert!(scene.events().iter().all(|event| matches!(event, Event::Delayed { .. })));
+    assert!(
+        scene
+            .events()
+            .iter()
+            .all(|event| matches!(event, Event::Delayed { .. }))
+    );
     // Ten minutes later it is back, and so are we.
     scene.server.set(Mood::Well);
     scene.pass(10 * MINUTE);
@@ -241,10 +263,20 @@ async fn a_server_that_never_answers_is_down() {
     };
     let clock = world.time.clock();
     let renewing = Renewing::new(vault, server, settings, clock, 1, Arc::new(|_| {})).unwrap();
-    let grant = Grant::new(access(0), Some(refresh(0)), "Bearer", Vec::new(), 0, Some(1));
+    let grant = Grant::new(
+        access(0),
+        Some(refresh(0)),
+        "Bearer",
+        Vec::new(),
+        0,
+        Some(1),
+    );
     renewing.connect(&ana(), &grant).await.unwrap();
     let error = renewing.access(&ana(), &Need::default()).await.unwrap_err();
-    assert!(matches!(error, RenewalError::Unavailable { .. }), "{error:?}");
+    assert!(
+        matches!(error, RenewalError::Unavailable { .. }),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -255,7 +287,10 @@ async fn a_grant_that_the_server_ended_is_over() {
     let error = scene.access().await.unwrap_err();
     assert!(matches!(error, RenewalError::Ended), "{error:?}");
     assert!(matches!(scene.events().as_slice(), [Event::Ended { .. }]));
-    assert!(matches!(scene.access().await, Err(RenewalError::NotConnected)));
+    assert!(matches!(
+        scene.access().await,
+        Err(RenewalError::NotConnected)
+    ));
     assert_eq!(scene.server.calls(), 1);
 }
 
@@ -273,7 +308,10 @@ async fn a_token_that_a_thief_redeemed_ends_the_family_with_an_alarm() {
         panic!("{events:?}")
     };
     assert_eq!((key, *how), (&ana(), Reuse::RefusedAfterRotation));
-    assert!(matches!(scene.access().await, Err(RenewalError::NotConnected)));
+    assert!(matches!(
+        scene.access().await,
+        Err(RenewalError::NotConnected)
+    ));
 }
 
 #[tokio::test]
@@ -299,7 +337,10 @@ async fn a_replayed_refresh_token_ends_the_family_with_an_alarm() {
         panic!("{events:?}")
     };
     assert_eq!(*how, Reuse::Presented);
-    assert!(matches!(scene.access().await, Err(RenewalError::NotConnected)));
+    assert!(matches!(
+        scene.access().await,
+        Err(RenewalError::NotConnected)
+    ));
 }
 
 #[tokio::test]
@@ -309,7 +350,9 @@ async fn a_refused_gateway_keeps_the_grant() {
     scene.pass(HOUR - Duration::from_secs(5));
     // It ends so soon that the caller waits; then it is better than nothing.
     scene.expect(0).await;
-    assert!(matches!(scene.events().as_slice(), [Event::Refused { code, .. }] if code == "invalid_client"));
+    assert!(
+        matches!(scene.events().as_slice(), [Event::Refused { code, .. }] if code == "invalid_client")
+    );
     scene.pass(5 * MINUTE);
     let error = scene.access().await.unwrap_err();
     assert!(matches!(error, RenewalError::Refused { .. }), "{error:?}");
@@ -326,15 +369,24 @@ async fn a_revocation_during_a_renewal_stays() {
     let renewing = scene.renewing.clone();
     let call = tokio::spawn(async move { renewing.access(&ana(), &Need::default()).await });
     let server = Arc::clone(&scene.server);
-    eventually("it asks", async || server.waiting.load(Ordering::SeqCst) == 1).await;
+    eventually("it asks", async || {
+        server.waiting.load(Ordering::SeqCst) == 1
+    })
+    .await;
     let record = scene.vault.get(&ana()).await.unwrap().unwrap().record;
     scene.vault.revoke(&record.id).await.unwrap();
     scene.server.open();
     let error = call.await.unwrap().unwrap_err();
     assert!(matches!(error, RenewalError::Ended), "{error:?}");
     assert_eq!(scene.server.discarded.load(Ordering::SeqCst), 1);
-    assert!(matches!(scene.events().as_slice(), [Event::Discarded { .. }]));
-    assert!(matches!(scene.access().await, Err(RenewalError::NotConnected)));
+    assert!(matches!(
+        scene.events().as_slice(),
+        [Event::Discarded { .. }]
+    ));
+    assert!(matches!(
+        scene.access().await,
+        Err(RenewalError::NotConnected)
+    ));
 }
 
 #[tokio::test]
@@ -345,7 +397,10 @@ async fn a_sign_in_during_a_renewal_wins() {
     let renewing = scene.renewing.clone();
     let call = tokio::spawn(async move { renewing.access(&ana(), &Need::default()).await });
     let server = Arc::clone(&scene.server);
-    eventually("it asks", async || server.waiting.load(Ordering::SeqCst) == 1).await;
+    eventually("it asks", async || {
+        server.waiting.load(Ordering::SeqCst) == 1
+    })
+    .await;
     let now_us = scene.world.time.now();
     let grant = Grant::new(
         Secret::from("signed-in"),
@@ -370,7 +425,10 @@ async fn a_key_rotation_during_a_renewal_loses_nothing() {
     let renewing = scene.renewing.clone();
     let call = tokio::spawn(async move { renewing.access(&ana(), &Need::default()).await });
     let server = Arc::clone(&scene.server);
-    eventually("it asks", async || server.waiting.load(Ordering::SeqCst) == 1).await;
+    eventually("it asks", async || {
+        server.waiting.load(Ordering::SeqCst) == 1
+    })
+    .await;
     scene.vault.rotate(&|_| {}).await.unwrap();
     scene.server.open();
     let got = call.await.unwrap().unwrap();
@@ -388,7 +446,10 @@ async fn a_caller_who_goes_away_loses_no_token() {
     let renewing = scene.renewing.clone();
     let call = tokio::spawn(async move { renewing.access(&ana(), &Need::default()).await });
     let server = Arc::clone(&scene.server);
-    eventually("it asks", async || server.waiting.load(Ordering::SeqCst) == 1).await;
+    eventually("it asks", async || {
+        server.waiting.load(Ordering::SeqCst) == 1
+    })
+    .await;
     call.abort();
     assert!(call.await.unwrap_err().is_cancelled());
     scene.server.open();
@@ -430,7 +491,10 @@ async fn a_token_that_is_too_old_is_renewed() {
     scene.server.set(Mood::Down);
     scene.pass(10 * MINUTE);
     let error = scene.renewing.access(&ana(), &young).await.unwrap_err();
-    assert!(matches!(error, RenewalError::Unavailable { .. }), "{error:?}");
+    assert!(
+        matches!(error, RenewalError::Unavailable { .. }),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -441,7 +505,10 @@ async fn a_server_that_gives_ended_tokens_is_not_asked_again_and_again() {
     scene.pass(HOUR);
     for _ in 0..10 {
         let error = scene.access().await.unwrap_err();
-        assert!(matches!(error, RenewalError::Unavailable { .. }), "{error:?}");
+        assert!(
+            matches!(error, RenewalError::Unavailable { .. }),
+            "{error:?}"
+        );
     }
     assert_eq!(scene.server.calls(), 1);
 }
@@ -496,13 +563,23 @@ async fn a_store_that_fails_while_it_writes_is_asked_again() {
     let renewing = replica(&world, &vault, &server, &events, 1);
     let now_us = world.time.now();
     let end = Some(now_us + 60 * SECOND);
-    let grant = Grant::new(access(0), Some(refresh(0)), "Bearer", Vec::new(), now_us, end);
+    let grant = Grant::new(
+        access(0),
+        Some(refresh(0)),
+        "Bearer",
+        Vec::new(),
+        now_us,
+        end,
+    );
     renewing.connect(&ana(), &grant).await.unwrap();
     world.time.pass(2 * MINUTE);
     server.close();
     let caller = renewing.clone();
     let call = tokio::spawn(async move { caller.access(&ana(), &Need::default()).await });
-    eventually("it asks", async || server.waiting.load(Ordering::SeqCst) == 1).await;
+    eventually("it asks", async || {
+        server.waiting.load(Ordering::SeqCst) == 1
+    })
+    .await;
     // The database goes away with the answer on its way, and comes back.
     store.stop_in(0);
     server.open();
@@ -515,7 +592,10 @@ async fn a_store_that_fails_while_it_writes_is_asked_again() {
     server.gate.forget_permits(1_000);
     let caller = renewing.clone();
     let call = tokio::spawn(async move { caller.access(&ana(), &Need::default()).await });
-    eventually("it asks", async || server.waiting.load(Ordering::SeqCst) > waiting).await;
+    eventually("it asks", async || {
+        server.waiting.load(Ordering::SeqCst) > waiting
+    })
+    .await;
     store.stop_in(0);
     server.open();
     let time = world.time.clone();
@@ -525,7 +605,10 @@ async fn a_store_that_fails_while_it_writes_is_asked_again() {
     })
     .await;
     assert!(matches!(call.await.unwrap(), Err(RenewalError::Vault(_))));
-    assert!(matches!(events.lock().unwrap().last(), Some(Event::Lost { .. })));
+    assert!(matches!(
+        events.lock().unwrap().last(),
+        Some(Event::Lost { .. })
+    ));
 }
 
 #[tokio::test]
@@ -534,5 +617,8 @@ async fn a_disconnected_grant_is_handed_out_once() {
     let grant = scene.renewing.disconnect(&ana()).await.unwrap().unwrap();
     assert!(grant.refresh.unwrap().is(&refresh(0)));
     assert!(scene.renewing.disconnect(&ana()).await.unwrap().is_none());
-    assert!(matches!(scene.access().await, Err(RenewalError::NotConnected)));
+    assert!(matches!(
+        scene.access().await,
+        Err(RenewalError::NotConnected)
+    ));
 }

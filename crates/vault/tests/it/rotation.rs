@@ -4,9 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use portcullis_store::Resealed;
-use portcullis_vault::{
-    CredentialFilter, Progress, Providers, Secret, Vault, VaultError,
-};
+use portcullis_vault::{CredentialFilter, Progress, Providers, Secret, Vault, VaultError};
 
 use crate::fakes::store::{Stop, Stopping};
 use crate::world::{World, place};
@@ -68,7 +66,10 @@ async fn everything_moves_to_the_new_key() {
     check_all(&world.vault().await, 250).await;
 
     // New ones are under it too, also those of a process that knew the old key.
-    vault.put(&place("new", "crm"), &Secret::from("x"), None).await.unwrap();
+    vault
+        .put(&place("new", "crm"), &Secret::from("x"), None)
+        .await
+        .unwrap();
     assert_eq!(keys_in_use(&vault).await, [rotated.key.as_str()]);
     let status = vault.status().await.unwrap();
     assert!(!status.needs_rotation);
@@ -179,8 +180,12 @@ async fn check_stops(how: Stop) {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
                 // What the last call does, it does.
-                tokio::time::sleep(Duration::from_millis(if how == Stop::HangAfter { 20 } else { 0 }))
-                    .await;
+                tokio::time::sleep(Duration::from_millis(if how == Stop::HangAfter {
+                    20
+                } else {
+                    0
+                }))
+                .await;
             };
             tokio::select! {
                 result = rotation => {
@@ -260,10 +265,19 @@ async fn what_cannot_be_opened_is_told_and_keeps_its_key() {
         expires_us: None,
     };
     let id = &broken.record.id;
-    assert!(world.store.replace_credential(id, 1, &forged).await.unwrap());
+    assert!(
+        world
+            .store
+            .replace_credential(id, 1, &forged)
+            .await
+            .unwrap()
+    );
     let rotated = vault.rotate(&|_| {}).await.unwrap();
     assert_eq!(rotated.unreadable, [id.as_str()]);
-    assert_eq!((rotated.moved, rotated.retired.len()), (RECORDS as u64 - 1, 0));
+    assert_eq!(
+        (rotated.moved, rotated.retired.len()),
+        (RECORDS as u64 - 1, 0)
+    );
     assert!(vault.status().await.unwrap().needs_rotation);
     // As the documentation says: revoke it, rotate again.
     vault.revoke(id).await.unwrap();

@@ -49,7 +49,10 @@ async fn a_list_shows_no_secret_and_needs_no_key() {
     let vault = world.vault().await;
     for principal in ["ana", "bob"] {
         let key = place(principal, "crm");
-        vault.put(&key, &Secret::from("hidden"), None).await.unwrap();
+        vault
+            .put(&key, &Secret::from("hidden"), None)
+            .await
+            .unwrap();
     }
     let filter = CredentialFilter {
         principal: Some("bob".to_owned()),
@@ -108,12 +111,20 @@ async fn of_two_that_change_it_one_is_first() {
     let world = World::new().await;
     let (one, two) = (world.vault().await, world.vault().await);
     let record = put(&one, "ana", "0").await;
-    let changed = one.replace(&record, &Secret::from("1"), None).await.unwrap();
+    let changed = one
+        .replace(&record, &Secret::from("1"), None)
+        .await
+        .unwrap();
     assert_eq!(changed.as_ref().unwrap().version, record.version + 1);
-    let late = two.replace(&record, &Secret::from("2"), None).await.unwrap();
+    let late = two
+        .replace(&record, &Secret::from("2"), None)
+        .await
+        .unwrap();
     assert!(late.is_none());
     assert_eq!(text(&two, "ana").await.as_deref(), Some("1"));
-    let read = two.replace(&changed.unwrap(), &Secret::from("3"), None).await;
+    let read = two
+        .replace(&changed.unwrap(), &Secret::from("3"), None)
+        .await;
     assert!(read.unwrap().is_some());
 }
 
@@ -175,7 +186,12 @@ async fn an_older_secret_in_a_later_record_opens_nothing() {
     let vault = world.vault().await;
     let key = place("ana", "crm");
     let old = vault.put(&key, &Secret::from("old"), None).await.unwrap();
-    let sealed = world.store.credential_by_id(&old.id).await.unwrap().unwrap();
+    let sealed = world
+        .store
+        .credential_by_id(&old.id)
+        .await
+        .unwrap()
+        .unwrap();
     vault.revoke(&old.id).await.unwrap();
     let new = vault.put(&key, &Secret::from("new"), None).await.unwrap();
     let forged = Resealed {
@@ -187,7 +203,10 @@ async fn an_older_secret_in_a_later_record_opens_nothing() {
     let done = world.store.replace_credential(&new.id, 1, &forged).await;
     assert!(done.unwrap());
     let opened = vault.get(&key).await;
-    assert!(matches!(opened, Err(VaultError::Moved { .. })), "{opened:?}");
+    assert!(
+        matches!(opened, Err(VaultError::Moved { .. })),
+        "{opened:?}"
+    );
 }
 
 #[tokio::test]
@@ -282,7 +301,10 @@ async fn the_status_counts() {
     let started_us = world.time.now();
     for (principal, expires_us) in [("ana", None), ("bob", Some(started_us + 1)), ("eve", None)] {
         let key = place(principal, "crm");
-        vault.put(&key, &Secret::from("x"), expires_us).await.unwrap();
+        vault
+            .put(&key, &Secret::from("x"), expires_us)
+            .await
+            .unwrap();
         world.time.pass(std::time::Duration::from_secs(60));
     }
     let eve = vault.get(&place("eve", "crm")).await.unwrap().unwrap();
@@ -295,6 +317,9 @@ async fn the_status_counts() {
     let [key] = status.keys.as_slice() else {
         panic!("{status:?}")
     };
-    assert_eq!((key.credentials, key.is_active, key.has_provider), (2, true, true));
+    assert_eq!(
+        (key.credentials, key.is_active, key.has_provider),
+        (2, true, true)
+    );
     assert_eq!((key.created_us, key.retired_us), (started_us, None));
 }

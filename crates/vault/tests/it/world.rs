@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use portcullis_store::{Sqlite, VaultStore};
 use portcullis_vault::keys::{FileKey, KeyProvider};
-use portcullis_vault::{
-    CacheLimits, Clock, CredentialKey, Providers, Vault, VaultError,
-};
+use portcullis_vault::{CacheLimits, Clock, CredentialKey, Providers, Vault, VaultError};
 
 pub(crate) const SECOND: i64 = 1_000_000;
 

@@ -4,7 +4,10 @@ use super::*;
 fn a_key_identifier_names_vault_key_and_version() {
     let key = AzureKey::parse("https://mine.vault.azure.net/keys/gate/0a1b").unwrap();
     assert_eq!(key.vault.as_str(), "https://mine.vault.azure.net/");
-    assert_eq!((key.name.as_str(), key.version.as_deref()), ("gate", Some("0a1b")));
+    assert_eq!(
+        (key.name.as_str(), key.version.as_deref()),
+        ("gate", Some("0a1b"))
+    );
     let key = AzureKey::parse("https://mine.vault.azure.net/keys/gate").unwrap();
     assert_eq!(key.version, None);
 }
@@ -21,7 +24,10 @@ fn other_identifiers_are_refused() {
         "https://mine.vault.azure.net/keys/gate?x",
     ] {
         let read = AzureKey::parse(identifier);
-        assert!(matches!(read, Err(KeyError::Address { .. })), "{identifier}");
+        assert!(
+            matches!(read, Err(KeyError::Address { .. })),
+            "{identifier}"
+        );
     }
 }
 
@@ -33,7 +39,10 @@ fn an_answer_of_another_key_is_noticed() {
         ("https://mine.vault.azure.net/keys/gate2/0a1b", None),
         ("https://mine.vault.azure.net/keys/gate/0a/1b", None),
         ("https://mine.vault.azure.net/keys/gate/", None),
-        ("https://mine.vault.azure.net.evil.example/keys/gate/0a1b", None),
+        (
+            "https://mine.vault.azure.net.evil.example/keys/gate/0a1b",
+            None,
+        ),
         ("https://other.vault.azure.net/keys/gate/0a1b", None),
     ] {
         assert_eq!(key.version_of(identifier), version, "{identifier}");

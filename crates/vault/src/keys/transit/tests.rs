@@ -2,10 +2,16 @@ use super::*;
 
 #[test]
 fn an_address_names_server_mount_and_key() {
-    let key = TransitKey::parse("https://vault.example.com:8200/a/transit/gate", Some("/team/"));
+    let key = TransitKey::parse(
+        "https://vault.example.com:8200/a/transit/gate",
+        Some("/team/"),
+    );
     let key = key.unwrap();
     assert_eq!(key.server.as_str(), "https://vault.example.com:8200/");
-    assert_eq!((key.mount.as_str(), key.name.as_str()), ("a/transit", "gate"));
+    assert_eq!(
+        (key.mount.as_str(), key.name.as_str()),
+        ("a/transit", "gate")
+    );
     assert_eq!(key.namespace.as_deref(), Some("team"));
 }
 

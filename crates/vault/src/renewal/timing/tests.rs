@@ -115,7 +115,10 @@ fn the_earlier_end_counts() {
         max_age: Some(Duration::from_secs(600)),
         not: None,
     };
-    assert_eq!(at(&grant(Some(3600), true), &need, 0, 600), Standing::Useless);
+    assert_eq!(
+        at(&grant(Some(3600), true), &need, 0, 600),
+        Standing::Useless
+    );
     assert_eq!(at(&grant(Some(60), true), &need, 0, 60), Standing::Useless);
 }
 

@@ -136,11 +136,12 @@ impl State {
                     }),
                 )
             }
-            ["keys", "gate", version, operation @ ("wrapkey" | "unwrapkey")]
-                if method == Method::POST =>
-            {
-                self.operate(version, operation, request.body())
-            }
+            [
+                "keys",
+                "gate",
+                version,
+                operation @ ("wrapkey" | "unwrapkey"),
+            ] if method == Method::POST => self.operate(version, operation, request.body()),
             _ => error(404, "KeyNotFound", None),
         }
     }

@@ -94,7 +94,12 @@ impl State {
             }
             Mood::Mute => return json(200, &json!({ "data": {} })),
         }
-        let header = |name| request.headers().get(name).map(|value| value.to_str().unwrap());
+        let header = |name| {
+            request
+                .headers()
+                .get(name)
+                .map(|value| value.to_str().unwrap())
+        };
         if header("x-vault-request") != Some("true") {
             return errors(412, "required 'X-Vault-Request' header is missing");
         }
@@ -176,7 +181,10 @@ impl State {
             return errors(400, "invalid ciphertext: wrong number of fields");
         };
         let Ok(version) = version.parse::<usize>() else {
-            return errors(400, "invalid ciphertext: version number could not be decoded");
+            return errors(
+                400,
+                "invalid ciphertext: version number could not be decoded",
+            );
         };
         if version < self.min_decryption_version {
             return errors(

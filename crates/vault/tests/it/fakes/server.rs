@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use portcullis_vault::{
-    CredentialKey, Refresh, RefreshError, RefreshRequest, Renewed, Secret,
-};
+use portcullis_vault::{CredentialKey, Refresh, RefreshError, RefreshRequest, Renewed, Secret};
 use tokio::sync::Semaphore;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -16,7 +16,9 @@ fn the_service_above_the_vault_gets_a_token() {
             "https://vault.azure.net/.default",
         ),
         (
-            format!(r#"bearer authorization_uri={LOGIN}, scope="https://vault.azure.net/.default""#),
+            format!(
+                r#"bearer authorization_uri={LOGIN}, scope="https://vault.azure.net/.default""#
+            ),
             "https://vault.azure.net/.default",
         ),
         (
@@ -59,7 +61,10 @@ fn no_other_service_gets_one() {
             &format!(r#"Bearer authorization="{LOGIN}", resource="{resource}""#),
             "https://mine.vault.azure.net/",
         );
-        assert!(matches!(asked, Err(KeyError::ForeignResource)), "{resource}");
+        assert!(
+            matches!(asked, Err(KeyError::ForeignResource)),
+            "{resource}"
+        );
     }
 }
 
@@ -69,7 +74,10 @@ fn an_address_is_its_own_service_only() {
     assert!(asked(&challenge("http://127.0.0.1:9"), "http://127.0.0.1:9/").is_ok());
     for resource in ["http://127.0.0.1:8", "http://0.0.1:9", "http://1"] {
         let asked = asked(&challenge(resource), "http://127.0.0.1:9/");
-        assert!(matches!(asked, Err(KeyError::ForeignResource)), "{resource}");
+        assert!(
+            matches!(asked, Err(KeyError::ForeignResource)),
+            "{resource}"
+        );
     }
 }
 
