@@ -52,7 +52,10 @@ impl Provider {
             return None;
         };
         let folder = Path::new(&folder);
-        let mut child = Command::new(folder.join("node_modules/node22/bin/node"))
+        // The version that the server supports, where npm has it for this system.
+        let node = folder.join("node_modules/node22/bin/node");
+        let node = if node.exists() { node } else { "node".into() };
+        let mut child = Command::new(node)
             .arg(folder.join("authorization/server.mjs"))
             .arg("--config")
             .arg(config.to_string())

@@ -516,7 +516,10 @@ async fn keeps_to_what_it_registered() {
         )
         .await;
         let text = match result {
-            Ok(registered) => format!("{} {:?}", registered.client_id, registered.auth_method),
+            Ok(registered) => {
+                let identity = registered.identity(None).unwrap();
+                format!("{} {}", identity.id(), identity.method())
+            }
             Err(error) => error.to_string(),
         };
         assert_eq!(text, expected);
@@ -528,12 +531,12 @@ async fn keeps_to_what_it_registered() {
         answer[name] = value;
         answer
     };
-    check(good.clone(), "c SecretBasic").await;
+    check(good.clone(), "c client_secret_basic").await;
     let seen = fake.seen();
     assert_eq!(seen[0].headers["authorization"], "Bearer initial");
     let body: Value = serde_json::from_str(&seen[0].body).unwrap();
     assert_eq!(body["application_type"], "web");
-    check(with("token_endpoint_auth_method", json!("none")), "c None").await;
+    check(with("token_endpoint_auth_method", json!("none")), "c none").await;
     check(
         with("redirect_uris", json!(["https://evil.example/callback"])),
         "the authorization server registered another redirect address",
