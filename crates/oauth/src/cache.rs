@@ -79,6 +79,11 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         value
     }
 
+    /// Forgets one answer.
+    pub(crate) fn remove(&self, key: &K) {
+        self.lock().remove(key);
+    }
+
     /// Forgets everything. A fetch under way ends for those who wait for it, and is not kept.
     pub(crate) fn clear(&self) {
         self.lock().clear();

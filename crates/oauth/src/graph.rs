@@ -4,6 +4,7 @@
 //! the address here is the configured cloud's, and what goes into it is checked to be a GUID.
 
 mod answer;
+mod app_tokens;
 
 use std::fmt;
 use std::pin::Pin;
@@ -22,6 +23,8 @@ use url::Url;
 use crate::cache::Cache;
 use crate::document;
 use crate::{Clock, DocumentError, freshness};
+
+pub use app_tokens::AppTokens;
 
 /// Gives the access tokens for Microsoft Graph: app-only, for the configured cloud's Graph.
 pub trait GraphTokens: Send + Sync {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+use portcullis_egress::Client;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
@@ -12,8 +13,10 @@ use url::Url;
 
 use crate::back_channel::{BackChannel, CallError};
 use crate::cache::Cache;
+use crate::client_auth::ClientIdentity;
 use crate::document::Document;
 use crate::form::Form;
+use crate::metadata::{Discovery, IssuerQuery, MetadataError};
 use crate::{Clock, DocumentError};
 
 /// Bounds of [`Introspection`].
@@ -58,6 +61,9 @@ pub enum IntrospectionError {
     /// The token is too long to be asked about, or empty.
     #[error("token has no acceptable length")]
     TokenLength,
+    /// The issuer's metadata leads to no introspection endpoint.
+    #[error("metadata of the issuer leads to no introspection endpoint")]
+    Metadata(#[source] MetadataError),
     /// The issuer cannot be asked.
     #[error("issuer cannot be asked about the token")]
     Call(#[source] Arc<CallError>),
@@ -78,6 +84,7 @@ impl IntrospectionError {
         match self {
             IntrospectionError::Inactive => "token-inactive",
             IntrospectionError::TokenLength => "token-too-large",
+            IntrospectionError::Metadata(error) => error.code(),
             IntrospectionError::Call(_) | IntrospectionError::Status(_) => {
                 "introspection-unavailable"
             }
@@ -117,8 +124,7 @@ impl fmt::Debug for Introspected {
 /// The introspection endpoint of one issuer.
 #[derive(Debug)]
 pub struct Introspection {
-    channel: BackChannel,
-    endpoint: Url,
+    place: Place,
     settings: IntrospectionSettings,
     clock: Arc<dyn Clock>,
     permits: Semaphore,
@@ -126,17 +132,58 @@ pub struct Introspection {
     answers: Cache<[u8; 32], Result<Introspected, IntrospectionError>>,
 }
 
+enum Place {
+    Configured(BackChannel, Url),
+    Discovered {
+        client: Client,
+        discovery: Arc<Discovery>,
+        query: IssuerQuery,
+        identity: Arc<ClientIdentity>,
+    },
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Configured(_, endpoint) => write!(f, "Configured({endpoint})"),
+            Place::Discovered { query, .. } => write!(f, "Discovered({})", query.issuer),
+        }
+    }
+}
+
 impl Introspection {
-    /// With nothing kept. `channel` says who we are there.
+    /// At an endpoint that is known. `channel` says who we are there.
     pub fn new(
         channel: BackChannel,
         endpoint: Url,
         settings: IntrospectionSettings,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        Introspection::at(Place::Configured(channel, endpoint), settings, clock)
+    }
+
+    /// Where the issuer's metadata says (`introspection_endpoint`). It is asked for at first use,
+    /// so that an issuer that is down does not keep the gateway from starting.
+    pub fn discovered(
+        client: Client,
+        discovery: Arc<Discovery>,
+        query: IssuerQuery,
+        identity: Arc<ClientIdentity>,
+        settings: IntrospectionSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let place = Place::Discovered {
+            client,
+            discovery,
+            query,
+            identity,
+        };
+        Introspection::at(place, settings, clock)
+    }
+
+    fn at(place: Place, settings: IntrospectionSettings, clock: Arc<dyn Clock>) -> Self {
         Introspection {
-            channel,
-            endpoint,
+            place,
             permits: Semaphore::new(settings.parallel.max(1)),
             answers: Cache::new(settings.capacity, Arc::clone(&clock)),
             settings,
@@ -191,18 +238,41 @@ impl Introspection {
         (Ok(answer), longest.min(Duration::from_secs(left)))
     }
 
+    async fn place(&self) -> Result<(BackChannel, Url), IntrospectionError> {
+        match &self.place {
+            Place::Configured(channel, endpoint) => Ok((channel.clone(), endpoint.clone())),
+            Place::Discovered {
+                client,
+                discovery,
+                query,
+                identity,
+            } => {
+                let server = discovery
+                    .authorization_server(query)
+                    .await
+                    .map_err(IntrospectionError::Metadata)?;
+                let endpoint = server
+                    .introspection_endpoint()
+                    .map_err(IntrospectionError::Metadata)?
+                    .clone();
+                let channel = BackChannel::new(client.clone(), server, Arc::clone(identity));
+                Ok((channel, endpoint))
+            }
+        }
+    }
+
     async fn fetch(
         &self,
         token: &SecretString,
     ) -> Result<(Introspected, Option<i64>), IntrospectionError> {
         // It is never closed, so there is always a permit in the end.
         let _permit = self.permits.acquire().await;
+        let (channel, endpoint) = self.place().await?;
         let mut form = Form::new();
         form.add_secret("token", token);
         form.add("token_type_hint", "access_token");
-        let response = self
-            .channel
-            .post(&self.endpoint, form, self.clock.unix_seconds())
+        let response = channel
+            .post(&endpoint, form, self.clock.unix_seconds())
             .await
             .map_err(|error| IntrospectionError::Call(Arc::new(error)))?;
         match response.status() {

@@ -48,7 +48,7 @@ pub use exchange::{
     REFRESH_TOKEN, Typed,
 };
 pub use form::Form;
-pub use graph::{Graph, GraphError, GraphSettings, GraphTokens};
+pub use graph::{AppTokens, Graph, GraphError, GraphSettings, GraphTokens};
 pub use introspection::{
     Introspected, Introspection, IntrospectionError, IntrospectionSettings,
 };

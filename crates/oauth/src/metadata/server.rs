@@ -186,6 +186,17 @@ impl AuthorizationServer {
         )
     }
 
+    /// The introspection endpoint.
+    ///
+    /// # Errors
+    /// [`MetadataError::NoEndpoint`].
+    pub fn introspection_endpoint(&self) -> Result<&Url, MetadataError> {
+        required(
+            self.introspection_endpoint.as_ref(),
+            "introspection_endpoint",
+        )
+    }
+
     /// Where its keys are.
     ///
     /// # Errors

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use portcullis_oauth::{Graph, GraphError, GraphSettings, GraphTokens};
-use secrecy::SecretString;
+use portcullis_oauth::{
+    AppTokens, ClientAuth, ClientIdentity, Graph, GraphError, GraphSettings, GraphTokens,
+};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -288,4 +290,54 @@ async fn without_a_token_graph_is_not_asked() {
     .await;
     assert_eq!(world.groups().await, Err("graph-no-token"));
     assert!(world.fake.paths().is_empty());
+}
+
+#[tokio::test]
+async fn our_own_tokens_are_asked_for_each_tenant_and_kept_until_shortly_before_their_end() {
+    let fake = Fake::start().await;
+    let clock = TestClock::new();
+    let identity = ClientIdentity::new("app", ClientAuth::SecretPost(SecretString::from("s")));
+    let tokens = AppTokens::new(
+        guarded_client(),
+        fake.url("/"),
+        "https://graph.microsoft.com".parse().unwrap(),
+        Arc::new(identity.unwrap()),
+        Arc::clone(&clock) as _,
+    );
+    let path = format!("/{TENANT}/oauth2/v2.0/token");
+    let grant = |token: &str| {
+        Reply::json(json!({"access_token": token, "token_type": "Bearer", "expires_in": 3600}))
+    };
+    let ask = async |tenant: &str| match tokens.token(tenant).await {
+        Ok(token) => token.expose_secret().to_owned(),
+        Err(error) => error.code().to_owned(),
+    };
+    assert_eq!(ask(TENANT).await, "graph-no-token");
+    fake.answer(&path, grant("t1"));
+    assert_eq!(ask(TENANT).await, "graph-no-token", "a moment later");
+    clock.advance(5);
+    assert_eq!(ask(TENANT).await, "t1");
+    let form = fake.seen().last().unwrap().body.clone();
+    assert!(form.contains("grant_type=client_credentials"), "{form}");
+    assert!(
+        form.contains("scope=https%3A%2F%2Fgraph.microsoft.com%2F.default"),
+        "{form}"
+    );
+
+    fake.answer(&path, grant("t2"));
+    clock.advance(3600 - 121);
+    assert_eq!(ask(&TENANT.to_uppercase()).await, "t1");
+    clock.advance(1);
+    assert_eq!(ask(TENANT).await, "t2");
+    fake.answer(&path, grant("t3"));
+    assert_eq!(ask(TENANT).await, "t2");
+    tokens.discard(TENANT);
+    assert_eq!(ask(TENANT).await, "t3");
+
+    let before = fake.seen().len();
+    for tenant in ["common", "../evil", ""] {
+        assert_eq!(ask(tenant).await, "graph-id");
+    }
+    assert_eq!(ask(ALICE).await, "graph-no-token", "another tenant");
+    assert_eq!(fake.seen().len(), before + 1);
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use portcullis_egress::Naming;
 use portcullis_oauth::{
-    BackChannel, ClientAuth, ClientIdentity, Introspection, IntrospectionSettings,
+    BackChannel, ClientAuth, ClientIdentity, Discovery, DiscoverySettings, Introspection,
+    IntrospectionSettings, IssuerQuery, Pkce,
 };
 use secrecy::SecretString;
 use serde_json::json;
@@ -64,6 +65,42 @@ async fn we_authenticate_and_the_token_stands_in_the_form() {
         "Basic Z2F0ZXdheTpvdXIrc2VjcmV0"
     );
     assert_eq!(seen[0].body, "token=t%261&token_type_hint=access_token");
+}
+
+#[tokio::test]
+async fn the_endpoint_is_where_the_metadata_says() {
+    let fake = Fake::start().await;
+    let clock = TestClock::new();
+    let client = guarded_client();
+    let discovery = Discovery::new(
+        client.clone(),
+        DiscoverySettings::default(),
+        Arc::clone(&clock) as _,
+    );
+    let introspection = Introspection::discovered(
+        client,
+        Arc::new(discovery),
+        IssuerQuery::configured(&fake.origin()).with_pkce(Pkce::Unused),
+        Arc::new(ClientIdentity::new("gateway", ClientAuth::None).unwrap()),
+        IntrospectionSettings::default(),
+        Arc::clone(&clock) as _,
+    );
+    let well_known = "/.well-known/oauth-authorization-server";
+    let issuer = fake.origin();
+    assert_eq!(judged(&introspection, "a").await, "metadata-not-found");
+    fake.answer(well_known, Reply::json(json!({ "issuer": issuer })));
+    clock.advance(5);
+    assert_eq!(judged(&introspection, "a").await, "endpoint-missing");
+    let endpoint = fake.url(PATH);
+    let document = json!({"issuer": issuer, "introspection_endpoint": endpoint.as_str()});
+    fake.answer(well_known, Reply::json(document));
+    fake.answer(PATH, Reply::json(active(START + 600)));
+    clock.advance(3600);
+    assert_eq!(judged(&introspection, "a").await, active(START + 600));
+    assert_eq!(
+        fake.seen().last().unwrap().body,
+        "token=a&token_type_hint=access_token&client_id=gateway"
+    );
 }
 
 #[tokio::test]
