@@ -9,6 +9,7 @@ use portcullis_store::{
     SessionStore, State, StoreError, VaultStore,
 };
 use sqlx::Row;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::contract::audit::{closed, opened};
 use crate::contract::registry::{key, seen};
@@ -186,6 +187,34 @@ async fn a_server_that_is_not_there_is_named_without_its_password() {
     let shown = format!("{refused:?} {refused}");
     assert!(shown.contains("none"), "{shown}");
     assert!(!shown.contains("CANARY"), "{shown}");
+}
+
+/// Whoever answers in the place of a server on another machine, and offers no TLS, learns neither
+/// user nor password.
+#[tokio::test]
+async fn a_server_without_tls_is_told_nothing() {
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let impostor = tokio::spawn(async move {
+        let (mut stream, _) = socket.accept().await.unwrap();
+        let mut asked = [0; 8];
+        stream.read_exact(&mut asked).await.unwrap();
+        stream.write_all(b"N").await.unwrap();
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).await.unwrap();
+        (asked, rest)
+    });
+    let password = secrecy::SecretString::from("CANARY");
+    // As the store asks of every server on another machine, see `PostgresAddress`.
+    let url = format!("postgres://ada@127.0.0.1:{port}/p?sslmode=verify-full");
+    let address = portcullis_store::PostgresAddress::parse(&url, Some(&password)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let refused = Postgres::open(&address, folder.path()).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Open { .. }), "{refused:?}");
+    let (asked, rest) = impostor.await.unwrap();
+    // The message SSLRequest: its length, and a number.
+    assert_eq!(asked, [0, 0, 0, 8, 4, 210, 22, 47]);
+    assert!(rest.is_empty(), "{rest:?}");
 }
 
 /// A connection that the server ends is a failed call, not a broken store.

@@ -1,8 +1,11 @@
 //! Ten thousand records, grouped as the gateway groups them, and every filter over them.
 
+use std::sync::Arc;
+
 use portcullis_store::{AuditFilter, AuditRecord, AuditStore, Closed, Opened, Sqlite};
 
 use crate::contract::audit::{closed, opened};
+use crate::server::database;
 
 const ENTRIES: usize = 5_000;
 
@@ -31,9 +34,21 @@ fn records(number: usize) -> [AuditRecord; 2] {
 }
 
 #[tokio::test]
-async fn ten_thousand_records_answer_every_filter() {
+async fn ten_thousand_records_in_a_file_answer_every_filter() {
     let folder = tempfile::tempdir().unwrap();
     let store = Sqlite::open(&folder.path().join("store.db")).await.unwrap();
+    answers_every_filter(Arc::new(store)).await;
+}
+
+#[tokio::test]
+async fn ten_thousand_records_in_postgres_answer_every_filter() {
+    let Some(database) = database().await else {
+        return;
+    };
+    answers_every_filter(Arc::new(database.open().await)).await;
+}
+
+async fn answers_every_filter(store: Arc<dyn AuditStore>) {
     let all: Vec<_> = (0..ENTRIES).flat_map(records).collect();
     assert_eq!(all.len(), 10_000);
     for batch in all.chunks(128) {
