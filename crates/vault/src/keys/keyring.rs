@@ -17,9 +17,9 @@ pub struct KeyringKey {
 impl KeyringKey {
     /// Reads the entry `service`/`name` of `store`, or makes it when there is none.
     ///
-    /// Keyrings know no "make unless it exists": what was written is read again, so that of two
-    /// processes that make it at once at most the slower one's first write is lost, and that
-    /// before anything was sealed with it in a database that both share.
+    /// Keyrings know no "make unless it exists". Two processes that make it at the same moment
+    /// may end with one key each, of which the later one stays; the vault of the other says at
+    /// its next start that its key is missing. Make it once before several are started.
     ///
     /// # Errors
     /// [`KeyError::Keyring`] when the keyring is locked or refuses, [`KeyError::Length`] when
@@ -29,17 +29,13 @@ impl KeyringKey {
         service: &str,
         name: &str,
     ) -> Result<Self, KeyError> {
-        let (at, service, name) = (
-            format!("keyring:{service}/{name}"),
-            service.to_owned(),
-            name.to_owned(),
-        );
+        let (service, name) = (service.to_owned(), name.to_owned());
         // Keyrings talk to a service of the desktop, or ask the person in front of it.
         let root =
             tokio::task::spawn_blocking(move || read_or_make(&*store, &service, &name)).await;
         let root = root.map_err(|error| KeyError::Keyring(error.into()))??;
         Ok(Self {
-            id: KeyId::new(format!("{at}:{}", hex(&root.fingerprint()))),
+            id: KeyId::new(format!("keyring:{}", hex(&root.fingerprint()))),
             root,
         })
     }

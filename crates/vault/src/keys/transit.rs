@@ -87,10 +87,8 @@ impl Transit {
             .as_ref()
             .map(|name| format!("{name}/"))
             .unwrap_or_default();
-        let id = format!(
-            "transit:{}{namespace}{}/{}",
-            key.server, key.mount, key.name
-        );
+        // Without the server: it may get another name, or several, and has the same key.
+        let id = format!("transit:{namespace}{}/{}", key.mount, key.name);
         Self {
             id: KeyId::new(id),
             key,
