@@ -298,12 +298,10 @@ fn answer(state: &Arc<State>, asked: &Asked) -> Answer {
         [tenant, "discovery", "keys"] => {
             down("keys").or_else(|| state.key_set(tenant, Version::One))
         }
-        [tenant, "oauth2", "v2.0", "authorize"] | [tenant, "oauth2", "authorize"] => {
-            Some(state.authorize(tenant, asked))
-        }
-        [tenant, "oauth2", "v2.0", "token"] | [tenant, "oauth2", "token"] => {
-            Some(state.token(tenant, asked))
-        }
+        // The version 1.0 document names endpoints of its own, which want `resource` in the place of `scope`. The lab
+        // has none: its version 1.0 tokens come from the version 2.0 endpoints, for APIs that take no other.
+        [tenant, "oauth2", "v2.0", "authorize"] => Some(state.authorize(tenant, asked)),
+        [tenant, "oauth2", "v2.0", "token"] => Some(state.token(tenant, asked)),
         _ => None,
     };
     answer.unwrap_or_else(Answer::not_found)
