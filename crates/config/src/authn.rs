@@ -1,12 +1,25 @@
-//! Who may use the gateway: the loopback principal and hashed API keys.
+//! Who may use the gateway: the loopback principal, hashed API keys, tokens of issuers, and client
+//! certificates.
+
+mod certificates;
+mod issuer;
+mod issuers;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub use certificates::{CertificateNames, CertificatePrincipals};
+pub use issuer::{
+    Algorithm, BoundTokens, CallerCredential, ClaimNames, Entra, EntraVersion, FrontDoor,
+    GroupSource, Guests, Issuer, IssuerKind, Spiffe, SpiffeBundle, TokenForm,
+};
+pub(crate) use issuers::Issuers;
 use toml_span::{Span, Value};
 
+use crate::listen::Listen;
 use crate::problem::{Mask, Problems};
 use crate::section::{Section, choice, quoted, wrong_type};
+use crate::tls::parse_hex;
 
 /// The `[authn]` section. By default nobody is let in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +29,10 @@ pub struct Authn {
     pub loopback: Option<String>,
     /// The API keys, in the order of the file.
     pub keys: Vec<ApiKey>,
+    /// Whose tokens are taken, by name.
+    pub issuers: BTreeMap<String, Issuer>,
+    /// How client certificates become principals; `None`: they do not.
+    pub certificates: Option<CertificatePrincipals>,
 }
 
 /// One `[[authn.key]]`. Only the hash of the key is known.
@@ -61,15 +78,73 @@ impl fmt::Display for PrincipalKind {
 }
 
 impl Authn {
-    pub(crate) fn read(problems: &mut Problems<'_>, root: &mut Section<'_, '_>) -> Self {
+    /// Whether anybody who is not on this machine can sign in.
+    pub(crate) fn admits_others(&self) -> bool {
+        !self.keys.is_empty() || !self.issuers.is_empty() || self.certificates.is_some()
+    }
+
+    /// Reads the section, and the names of all issuers, also of those with problems.
+    pub(crate) fn read<'a>(
+        problems: &mut Problems<'_>,
+        root: &mut Section<'a, '_>,
+        listen: &Listen,
+    ) -> (Self, Vec<&'a str>) {
         let mut section = root.section(problems, "authn");
         let loopback = section
             .string(problems, "loopback")
             .filter(|(name, span)| is_valid_name(problems, &section.key("loopback"), name, *span))
             .map(|(name, _)| name.to_owned());
         let keys = read_keys(problems, &mut section);
+        let mut names = Vec::new();
+        let mut issuers = BTreeMap::new();
+        let path = section.key("issuers");
+        for (name, span, value) in section.entries(problems, "issuers") {
+            names.push(name);
+            crate::config::check_name(problems, &path, name, span);
+            let key = format!("{path}.{}", quoted(name).trim_matches('`'));
+            if let Some(issuer) = Issuer::read(problems, &key, (span, value), listen) {
+                check_other_issuers(problems, (name, span), &issuer, &issuers);
+                issuers.insert(name.to_owned(), issuer);
+            }
+        }
+        let certificates = CertificatePrincipals::read(problems, &mut section, listen);
         section.finish(problems);
-        Self { loopback, keys }
+        let authn = Self {
+            loopback,
+            keys,
+            issuers,
+            certificates,
+        };
+        (authn, names)
+    }
+}
+
+/// A token belongs to one entry: the one with its `iss`.
+fn check_other_issuers(
+    problems: &mut Problems<'_>,
+    (name, span): (&str, Span),
+    issuer: &Issuer,
+    others: &BTreeMap<String, Issuer>,
+) {
+    let is_same = |other: &Issuer| match (&issuer.kind, &other.kind) {
+        (IssuerKind::Entra(one), IssuerKind::Entra(two)) => {
+            let shared = |tenant: &String| two.tenants.contains(tenant);
+            one.cloud == two.cloud && one.tenants.iter().any(shared)
+        }
+        (IssuerKind::Spiffe(one), IssuerKind::Spiffe(two)) => one.trust_domain == two.trust_domain,
+        _ => issuer.issuer().is_some() && issuer.issuer() == other.issuer(),
+    };
+    if let Some((other, _)) = others.iter().find(|(_, other)| is_same(other)) {
+        let message = format!("issuers `{other}` and `{name}` have the same tokens");
+        let hint = "a token belongs to one entry; give that entry what both should take";
+        let key = format!("authn.issuers.{name}");
+        problems.push(
+            span,
+            &key,
+            message,
+            Some(hint.to_owned()),
+            Mask::OtherStrings,
+        );
     }
 }
 
@@ -148,7 +223,7 @@ fn read_hash(problems: &mut Problems<'_>, section: &mut Section<'_, '_>) -> Opti
     let hash = value
         .and_then(Value::as_str)
         .and_then(|text| text.strip_prefix("sha256:"))
-        .and_then(decode_hex);
+        .and_then(parse_hex);
     if hash.is_none() {
         let key = section.key("hash");
         let message = match value {
@@ -165,22 +240,6 @@ fn read_hash(problems: &mut Problems<'_>, section: &mut Section<'_, '_>) -> Opti
         );
     }
     hash
-}
-
-fn decode_hex(text: &str) -> Option<KeyHash> {
-    let mut hash = [0; 32];
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
-        return None;
-    };
-    if pairs.len() != hash.len() {
-        return None;
-    }
-    for (byte, [high, low]) in hash.iter_mut().zip(pairs) {
-        let high = char::from(*high).to_digit(16)?;
-        let low = char::from(*low).to_digit(16)?;
-        *byte = u8::try_from(high * 16 + low).ok()?;
-    }
-    Some(hash)
 }
 
 fn read_names(

@@ -1,9 +1,12 @@
 //! Where the gateway listens, and under which names it may be addressed.
 
+mod tls;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use http::uri::Authority;
+pub use tls::{ClientCertificates, ListenTls};
 
+use crate::network::{Network, is_host};
 use crate::problem::{Mask, Problems};
 use crate::section::Section;
 use crate::url;
@@ -22,6 +25,13 @@ pub struct Listen {
     pub allowed_origins: Vec<String>,
     /// The address under which clients reach the gateway, when it is not the listen address.
     pub public_url: Option<String>,
+    /// Whether a proxy in front of the gateway does TLS, so that plain HTTP on an address that
+    /// others can reach is meant.
+    pub behind_tls_proxy: bool,
+    /// Whose `Client-Cert` header (RFC 9440) is believed. From everybody else it is dropped.
+    pub trusted_proxies: Vec<Network>,
+    /// TLS of this address; `None`: plain HTTP.
+    pub tls: Option<ListenTls>,
 }
 
 impl Default for Listen {
@@ -31,6 +41,9 @@ impl Default for Listen {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             public_url: None,
+            behind_tls_proxy: false,
+            trusted_proxies: Vec::new(),
+            tls: None,
         }
     }
 }
@@ -39,6 +52,18 @@ impl Listen {
     /// Whether only this machine can reach the address.
     pub fn is_loopback(&self) -> bool {
         self.address.ip().to_canonical().is_loopback()
+    }
+
+    /// The address of the gateway as clients write it, without a `/` at the end: `public-url`, or
+    /// else a loopback address itself. `None`: nobody can tell.
+    pub fn base_url(&self) -> Option<String> {
+        let scheme = match self.tls {
+            Some(_) => "https",
+            None => "http",
+        };
+        let own = || format!("{scheme}://{}", self.address);
+        let is_known = self.is_loopback() && self.address.port() != 0;
+        self.public_url.clone().or_else(|| is_known.then(own))
     }
 
     pub(crate) fn read(problems: &mut Problems<'_>, section: &mut Section<'_, '_>) -> Self {
@@ -51,11 +76,17 @@ impl Listen {
             "write `https://host` or `https://host:port`, without a path; there is no wildcard"
         });
         let public_url = read_public_url(problems, section);
+        let behind_tls_proxy = section.boolean(problems, "behind-tls-proxy");
+        let trusted_proxies = tls::read_proxies(problems, section);
+        let tls = ListenTls::read(problems, section);
         Self {
             address: address.unwrap_or(default.address),
             allowed_hosts,
             allowed_origins,
             public_url,
+            behind_tls_proxy: behind_tls_proxy.unwrap_or(default.behind_tls_proxy),
+            trusted_proxies,
+            tls,
         }
     }
 }
@@ -93,13 +124,6 @@ fn checked(
         }
     }
     values.into_iter().map(|(value, _)| value).collect()
-}
-
-fn is_host(text: &str) -> bool {
-    !text.contains(['@', '*'])
-        && text
-            .parse::<Authority>()
-            .is_ok_and(|authority| !authority.host().is_empty() && !text.ends_with(':'))
 }
 
 /// A serialised origin: RFC 6454, section 6.2.

@@ -78,6 +78,9 @@ pub(crate) struct Problems<'s> {
     source: &'s str,
     line_starts: Vec<usize>,
     found: Vec<Problem>,
+    /// The references to secrets that lead to a service, which `[secrets]` must know: where they
+    /// stand, the dotted key, and the scheme.
+    pub(crate) remote_references: Vec<(Span, String, &'static str)>,
 }
 
 impl<'s> Problems<'s> {
@@ -89,6 +92,7 @@ impl<'s> Problems<'s> {
             source,
             line_starts,
             found: Vec::new(),
+            remote_references: Vec::new(),
         }
     }
 

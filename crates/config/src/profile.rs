@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use toml_span::{Span, Value};
 
+use crate::authn::Issuers;
 use crate::features::Features;
 use crate::pattern::Pattern;
 use crate::problem::{Mask, Problems};
@@ -26,9 +27,43 @@ pub struct Profile {
     pub minimum_version: Option<String>,
     /// What servers may ask of a host, and which extensions are carried.
     pub features: Features,
+    /// The issuers whose tokens are taken, by name; `None`: all.
+    pub issuers: Option<Vec<String>>,
+    /// The scopes that a token must have, all of them; also what is announced to hosts
+    /// (`scopes_supported`).
+    pub scopes: Vec<String>,
+    /// The canonical URL of the endpoint, when it is not the gateway's address with the path: see
+    /// [`Config::resource`](crate::Config::resource).
+    pub resource: Option<String>,
+    /// The line of the entry, counted from 1.
+    pub line: usize,
 }
 
 impl Profile {
+    /// A profile with the defaults for everything but the path and the servers.
+    pub fn new(path: impl Into<String>, servers: Vec<ProfileServer>) -> Self {
+        Self {
+            path: path.into(),
+            servers,
+            prefix: None,
+            description: None,
+            instructions: None,
+            minimum_version: None,
+            features: Features::default(),
+            issuers: None,
+            scopes: Vec::new(),
+            resource: None,
+            line: 0,
+        }
+    }
+
+    /// Whether tokens of the issuer of this name are taken.
+    pub fn takes(&self, issuer: &str) -> bool {
+        self.issuers
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|name| name == issuer))
+    }
+
     /// Whether names get the server's name in front.
     pub fn has_prefix(&self) -> bool {
         self.prefix.unwrap_or(self.servers.len() > 1)
@@ -61,10 +96,10 @@ impl Profile {
     /// `servers` are the names of all `[servers.*]`, also of those with problems.
     pub(crate) fn read(
         problems: &mut Problems<'_>,
-        name: &str,
+        (name, name_span): (&str, Span),
         path: &str,
         value: &Value<'_>,
-        servers: &[&str],
+        (servers, known_issuers): (&[&str], &Issuers<'_>),
     ) -> Option<Self> {
         let Some(table) = value.as_table() else {
             wrong_type(problems, path, value, "a table");
@@ -81,6 +116,14 @@ impl Profile {
         let instructions = section.string(problems, "instructions");
         let minimum_version = read_version(problems, &mut section);
         let features = Features::read(problems, &mut section);
+        let issuers = read_issuers(problems, &mut section, known_issuers);
+        let scopes = section.scopes(problems, "scopes").unwrap_or_default();
+        if scopes.iter().any(|scope| scope == "offline_access") {
+            let message = format!("`{}` has `offline_access`", section.key("scopes"));
+            let hint = "take it out: it is no right at a tool (MCP, authorization)";
+            section.refuse(problems, "scopes", message, hint);
+        }
+        let resource = read_resource(problems, &mut section);
         if prefix == Some(false) && chosen.len() > 1 {
             let message = format!("`{path}` has several servers, so names need their prefix");
             let hint = "two servers may have tools of one name; leave `prefix` out";
@@ -103,6 +146,10 @@ impl Profile {
             instructions: instructions.map(|(text, _)| text.to_owned()),
             minimum_version,
             features,
+            issuers,
+            scopes,
+            resource,
+            line: problems.line(name_span.start),
         })
     }
 }
@@ -123,6 +170,45 @@ fn read_path(problems: &mut Problems<'_>, section: &mut Section<'_, '_>) -> Opti
     let hint = "write `/mcp/NAME`: a leading `/`, letters, digits and `-._~`, no empty, `.`, `..` or `.well-known` segment";
     section.refuse(problems, "path", message, hint);
     None
+}
+
+/// A canonical URL of RFC 9728: without query and fragment, and without a `/` at its end, which
+/// some issuers compare.
+fn read_resource(problems: &mut Problems<'_>, section: &mut Section<'_, '_>) -> Option<String> {
+    let text = section.url(problems, "resource")?;
+    if text.contains('?') || text.ends_with('/') {
+        let message = format!("`{}` is no canonical URL", section.key("resource"));
+        let hint = "write it without a query and without a `/` at its end";
+        section.refuse_hidden(problems, "resource", message, hint);
+        return None;
+    }
+    Some(text)
+}
+
+fn read_issuers(
+    problems: &mut Problems<'_>,
+    section: &mut Section<'_, '_>,
+    known: &Issuers<'_>,
+) -> Option<Vec<String>> {
+    let key = section.key("issuers");
+    let names = section.strings(problems, "issuers")?;
+    let mut chosen: Vec<String> = Vec::new();
+    for (name, span) in names {
+        if known.find(&name).is_none() {
+            let hint = match suggestion(&name, known.names()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "name an `[authn.issuers.NAME]` of this file".to_owned(),
+            };
+            let message = format!("unknown issuer {}", quoted(&name));
+            problems.push(span, &key, message, Some(hint), Mask::OtherStrings);
+        } else if chosen.contains(&name) {
+            let message = format!("{} is there twice", quoted(&name));
+            problems.push(span, &key, message, None, Mask::OtherStrings);
+        } else {
+            chosen.push(name);
+        }
+    }
+    Some(chosen)
 }
 
 fn read_servers(

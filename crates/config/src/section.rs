@@ -1,10 +1,13 @@
 //! Reads one TOML table: typed values out, problems collected, unknown keys refused.
 
+mod values;
+
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use toml_span::value::{Table, ValueInner};
 use toml_span::{Span, Value};
+pub(crate) use values::is_word;
 
 use crate::problem::{Mask, Problems, is_invisible};
 use crate::units;
@@ -39,9 +42,17 @@ impl<'a, 'de> Section<'a, 'de> {
         }
     }
 
-    /// The dotted name of a key in this section.
+    /// The dotted name of a key in this section, or of the section for an empty name.
     pub(crate) fn key(&self, name: &str) -> String {
+        if name.is_empty() {
+            return self.path.clone();
+        }
         join(&self.path, name)
+    }
+
+    /// The dotted name of the section itself.
+    pub(crate) fn path_of_table(&self) -> &str {
+        &self.path
     }
 
     pub(crate) fn value(&mut self, name: &'static str) -> Option<&'a Value<'de>> {
@@ -75,6 +86,17 @@ impl<'a, 'de> Section<'a, 'de> {
             },
             None => Section::absent(path, self.span),
         }
+    }
+
+    /// A sub-table whose presence means something: `None` when it is absent or no table.
+    pub(crate) fn optional_section(
+        &mut self,
+        problems: &mut Problems<'_>,
+        name: &'static str,
+    ) -> Option<Section<'a, 'de>> {
+        self.value(name)?;
+        let section = self.section(problems, name);
+        section.table.is_some().then_some(section)
     }
 
     /// The entries of a sub-table whose keys are the user's own names, in the order of the names.
@@ -215,6 +237,19 @@ impl<'a, 'de> Section<'a, 'de> {
         let hint = Some(hint.to_owned()).filter(|hint| !hint.is_empty());
         let key = self.key(name);
         problems.push(self.span_of(name), &key, message, hint, Mask::OtherStrings);
+    }
+
+    /// Reports a value whose text may be a secret, such as a URL. The value is not shown.
+    pub(crate) fn refuse_hidden(
+        &self,
+        problems: &mut Problems<'_>,
+        name: &str,
+        message: String,
+        hint: &str,
+    ) {
+        let hint = Some(hint.to_owned()).filter(|hint| !hint.is_empty());
+        let key = self.key(name);
+        problems.push(self.span_of(name), &key, message, hint, Mask::Everything);
     }
 
     /// Reports every key that was not asked for.

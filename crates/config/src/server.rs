@@ -1,13 +1,18 @@
 //! The upstream servers.
 
+mod auth;
 mod http;
+mod identity;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ::http::HeaderName;
+pub use auth::{AuthMethod, ServerAuth, TokenGrant, TokenSource};
+pub use identity::ServerIdentity;
 use toml_span::{Span, Value};
 
+use crate::authn::Issuers;
 use crate::problem::{Mask, Problems};
 use crate::secret::{self, SecretRef};
 use crate::section::{Section, choice, quoted, wrong_type};
@@ -21,6 +26,10 @@ pub struct Server {
     pub era: EraChoice,
     /// Who shares a connection to it.
     pub isolation: Isolation,
+    /// How the gateway proves to it on whose behalf it calls.
+    pub auth: ServerAuth,
+    /// By what it is recognised.
+    pub identity: ServerIdentity,
     /// Time that the server may take until it has answered its first request.
     pub startup_timeout: Duration,
     /// Time that one request may take; `None`: as `limits.request-timeout` says.
@@ -109,14 +118,55 @@ pub enum Isolation {
 const STARTUP_TIMEOUT: Duration = Duration::from_secs(30);
 
 const STDIO_KEYS: &[&str] = &["args", "env", "plain-env", "cwd"];
-const HTTP_KEYS: &[&str] = &["headers", "plain-headers", "openapi", "transport"];
+/// The key with the secret headers.
+const HTTP_HEADERS: &str = "headers";
+const HTTP_KEYS: &[&str] = &[HTTP_HEADERS, "plain-headers", "openapi", "transport"];
 
 impl Server {
+    /// A server with the defaults for everything but how it is reached. Its `auth` is what a
+    /// configuration without that section means.
+    pub fn new(transport: Transport) -> Self {
+        let secrets = match &transport {
+            Transport::Stdio { env, .. } => env,
+            Transport::Http { headers, .. } | Transport::OpenApi { headers, .. } => headers,
+        };
+        let method = match secrets.is_empty() {
+            true => AuthMethod::None,
+            false => AuthMethod::Static,
+        };
+        Self {
+            transport,
+            era: EraChoice::default(),
+            isolation: Isolation::default(),
+            auth: ServerAuth {
+                method,
+                exception_until: None,
+            },
+            identity: ServerIdentity::default(),
+            startup_timeout: STARTUP_TIMEOUT,
+            request_timeout: None,
+            description: None,
+            line: 0,
+        }
+    }
+
+    /// The host of a server that is reached over a network: not of a child process, and not of an
+    /// address on this machine.
+    pub fn network_host(&self) -> Option<String> {
+        let (Transport::Http { url, .. } | Transport::OpenApi { url, .. }) = &self.transport else {
+            return None;
+        };
+        let uri = crate::url::check(url).ok()?;
+        uri.host()
+            .filter(|host| !crate::url::is_loopback(host))
+            .map(str::to_owned)
+    }
+
     pub(crate) fn read(
         problems: &mut Problems<'_>,
         path: &str,
-        name_span: Span,
-        value: &Value<'_>,
+        (name_span, value): (Span, &Value<'_>),
+        issuers: &Issuers<'_>,
     ) -> Option<Self> {
         let Some(table) = value.as_table() else {
             wrong_type(problems, path, value, "a table");
@@ -144,6 +194,16 @@ impl Server {
                 ("shared", Isolation::Shared),
             ],
         );
+        let isolation = isolation.unwrap_or_default();
+        let auth = ServerAuth::read(
+            problems,
+            &mut section,
+            transport.as_ref(),
+            isolation,
+            issuers,
+        );
+        let identity =
+            ServerIdentity::read(problems, &mut section, transport.as_ref(), &auth.method);
         let startup_timeout = section.duration(problems, "startup-timeout");
         let request_timeout = section.duration(problems, "request-timeout");
         let description = section.string(problems, "description");
@@ -151,7 +211,9 @@ impl Server {
         Some(Self {
             transport: transport?,
             era: era.unwrap_or_default(),
-            isolation: isolation.unwrap_or_default(),
+            isolation,
+            auth,
+            identity,
             startup_timeout: startup_timeout.unwrap_or(STARTUP_TIMEOUT),
             request_timeout,
             description: description.map(|(text, _)| text.to_owned()),

@@ -1,4 +1,4 @@
-use crate::{ApiKey, PrincipalKind, parse};
+use crate::{ApiKey, CertificateNames, CertificatePrincipals, PrincipalKind, parse};
 
 const HASH: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
@@ -114,4 +114,69 @@ fn the_loopback_principal_needs_a_name() {
         check("[authn]\nloopback = true"),
         ["`authn.loopback` must be a string, not a boolean"]
     );
+}
+
+const TLS: &str = "[listen.tls]\ncertificate = \"a.pem\"\nkey = \"file:k\"\nclient-certificates = \"optional\"\nclient-ca = \"ca.pem\"\n";
+
+#[test]
+fn certificates_are_principals() {
+    let read = |body: &str| {
+        let config = parse(&format!("{TLS}[authn.certificates]\n{body}")).unwrap();
+        config.authn.certificates.unwrap()
+    };
+    assert_eq!(
+        read("names = \"spiffe\"\ntrust-domain = \"example.org\""),
+        CertificatePrincipals {
+            names: CertificateNames::Spiffe {
+                trust_domain: "example.org".to_owned()
+            },
+            principal: PrincipalKind::Workload,
+        }
+    );
+    assert_eq!(
+        read("names = \"dns\"\nprincipal = \"agent\""),
+        CertificatePrincipals {
+            names: CertificateNames::Dns,
+            principal: PrincipalKind::Agent,
+        }
+    );
+    assert_eq!(read("names = \"subject\"").names, CertificateNames::Subject);
+    for (body, message) in [
+        ("", "`authn.certificates.names` is missing"),
+        (
+            "names = \"email\"",
+            "`authn.certificates.names` cannot be `email`",
+        ),
+        (
+            "names = \"spiffe\"",
+            "`authn.certificates.trust-domain` is missing",
+        ),
+        (
+            "names = \"spiffe\"\ntrust-domain = \"spiffe://example.org\"",
+            "`authn.certificates.trust-domain` is no trust domain",
+        ),
+        (
+            "names = \"dns\"\ntrust-domain = \"example.org\"",
+            "`authn.certificates.trust-domain` is only for `names = \"spiffe\"`",
+        ),
+    ] {
+        assert_eq!(
+            check(&format!("{TLS}[authn.certificates]\n{body}")),
+            [message],
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn certificates_must_be_seen() {
+    let dns = "[authn.certificates]\nnames = \"dns\"\n";
+    assert_eq!(check(dns), ["`authn.certificates` would never see one"]);
+    let off = TLS.replace("optional", "off");
+    assert_eq!(
+        check(&format!("{off}{dns}")),
+        ["`authn.certificates` would never see one"]
+    );
+    let proxied = format!("[listen]\ntrusted-proxies = [\"10.0.0.7\"]\n{dns}");
+    assert!(parse(&proxied).is_ok());
 }

@@ -3,7 +3,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::{
-    CONTROLS, Config, DEFAULT, EraChoice, Isolation, Pattern, SecretRef, Transport, parse,
+    AuthMethod, CONTROLS, Config, DEFAULT, EraChoice, Isolation, Pattern, Profile, SecretRef,
+    Server, TokenGrant, Transport, parse,
 };
 
 /// The problems of a text, one line each: place, key, message and hint.
@@ -87,6 +88,82 @@ fn the_examples_of_the_default_file_are_valid() {
     assert_eq!(research.servers[1].tools, None);
 }
 
+#[test]
+fn the_examples_are_the_defaults_where_they_say_so() {
+    let config = parse(&with_examples()).expect("valid");
+    let short = parse(
+        "[authn.issuers.company]\nkind = \"oidc\"\nissuer = \"https://idp.example.com/realms/research\"",
+    )
+    .unwrap();
+    let (long, short) = (
+        &config.authn.issuers["company"],
+        &short.authn.issuers["company"],
+    );
+    assert_eq!(long.algorithms, short.algorithms);
+    assert_eq!(long.token_types, short.token_types);
+    assert_eq!(long.claims, short.claims);
+    assert_eq!(long.required_claims, short.required_claims);
+    assert_eq!(long.untyped_tokens, short.untyped_tokens);
+    assert_eq!(
+        (long.clock_skew, long.max_token_age, long.key_refresh),
+        (short.clock_skew, short.max_token_age, short.key_refresh)
+    );
+    assert_eq!(
+        long.front_door.as_ref().unwrap().consent_lifetime,
+        Duration::from_secs(90 * 86_400)
+    );
+    let AuthMethod::Token(source) = &config.servers["crm"].auth.method else {
+        panic!("crm has a token");
+    };
+    assert_eq!(source.grant, TokenGrant::ClientCredentials);
+    assert_eq!(source.max_token_age, Duration::from_secs(3600));
+    assert_eq!(config.servers["crm"].identity.pins.len(), 1);
+}
+
+#[test]
+fn a_server_that_is_made_in_code_is_the_one_without_settings() {
+    for text in [
+        "command = \"x\"",
+        "command = \"x\"\nenv = { A = \"env:A\" }",
+        "url = \"https://a.example\"",
+        "url = \"https://a.example\"\nheaders = { A = \"env:A\" }",
+    ] {
+        let mut config = parse(&format!("[servers.a]\n{text}")).unwrap();
+        let read = config.servers.remove("a").unwrap();
+        let made = Server::new(read.transport.clone());
+        assert_eq!(
+            read,
+            Server {
+                line: read.line,
+                ..made
+            }
+        );
+    }
+    let mut config =
+        parse("[servers.a]\ncommand = \"x\"\n[profiles.p]\nservers = [\"a\"]").unwrap();
+    let read = config.profiles.remove("p").unwrap();
+    let made = Profile::new("/mcp/p", read.servers.clone());
+    assert_eq!(
+        read,
+        Profile {
+            line: read.line,
+            ..made
+        }
+    );
+}
+
+#[test]
+fn secrets_of_services_need_the_service() {
+    insta::assert_snapshot!(check(
+        "[servers.a]\ncommand = \"x\"\nenv = { A = \"vault:secret/a#b\", B = \"azkv:b\" }"
+    ), @r"
+3:14 [servers.a.env.A] `servers.a.env.A` leads to a service that is not configured (add `vault-address` and `vault-token` to `[secrets]`)
+3:38 [servers.a.env.B] `servers.a.env.B` leads to a service that is not configured (add `key-vault` and `[secrets.azure-client]` to `[secrets]`)
+");
+    let known = "[secrets]\nvault-address = \"https://v.example:8200\"\nvault-token = \"env:T\"\n[servers.a]\ncommand = \"x\"\nenv = { A = \"vault:secret/a#b\" }";
+    assert!(parse(known).is_ok());
+}
+
 const TEN_PROBLEMS: &str = r#"stor = "sqlite:x.db"
 
 [listen]
@@ -163,7 +240,7 @@ portcullis.toml:17:30: `servers.calendar.headers.Authorization` holds a literal 
     |
  17 | headers = { ············· = "··············" }
     |                              ^^^^^^^^^^^^^^
-    = hint: write `env:NAME` or `file:/absolute/path`; the file may only say where a secret is
+    = hint: write `env:NAME`, `file:/absolute/path`, `keyring:SERVICE/NAME`, `vault:PATH#FIELD` or `azkv:NAME`; this file may only say where a secret is
 
 portcullis.toml:20:13: unknown server `paper`
     |
@@ -181,13 +258,17 @@ portcullis.toml:21:9: `profiles.research.path` is no path for an endpoint
 
 #[test]
 fn problems_between_sections() {
-    insta::assert_snapshot!(check("[listen]\naddress = \"0.0.0.0:8642\""), @"2:12 [listen.address] refusing to listen on 0.0.0.0:8642 without authentication (add an `[[authn.key]]`, or listen on 127.0.0.1)");
+    insta::assert_snapshot!(check("[listen]\naddress = \"0.0.0.0:8642\""), @r"
+2:12 [listen.address] refusing to listen on 0.0.0.0:8642 without authentication (add an `[[authn.key]]` or an `[authn.issuers.NAME]`, or listen on 127.0.0.1)
+2:12 [listen.address] refusing to listen on 0.0.0.0:8642 without TLS (add `[listen.tls]`; or write `behind-tls-proxy = true` if a proxy that does TLS stands in front, or listen on 127.0.0.1)
+");
+    insta::assert_snapshot!(check("[listen]\nbehind-tls-proxy = true\naddress = \"0.0.0.0:8642\""), @"3:12 [listen.address] refusing to listen on 0.0.0.0:8642 without authentication (add an `[[authn.key]]` or an `[authn.issuers.NAME]`, or listen on 127.0.0.1)");
     insta::assert_snapshot!(check(&format!(
-        "[listen]\naddress = \"[::]:1\"\n[authn]\nloopback = \"local\"\n{KEY}"
-    )), @"2:12 [listen.address] refusing to listen on [::]:1 without authentication (take `authn.loopback` out, or listen on 127.0.0.1)");
+        "[listen]\nbehind-tls-proxy = true\naddress = \"[::]:1\"\n[authn]\nloopback = \"local\"\n{KEY}"
+    )), @"3:12 [listen.address] refusing to listen on [::]:1 without authentication (take `authn.loopback` out, or listen on 127.0.0.1)");
     insta::assert_snapshot!(check(&format!(
-        "[listen]\naddress = \"10.0.0.1:1\"\n[controls]\nauthentication = false\n[authn]\n{KEY}"
-    )), @"2:12 [listen.address] refusing to listen on 10.0.0.1:1 without authentication (switch `controls.authentication` on, or listen on 127.0.0.1)");
+        "[listen]\nbehind-tls-proxy = true\naddress = \"10.0.0.1:1\"\n[controls]\nauthentication = false\n[authn]\n{KEY}"
+    )), @"3:12 [listen.address] refusing to listen on 10.0.0.1:1 without authentication (switch `controls.authentication` on, or listen on 127.0.0.1)");
     insta::assert_snapshot!(check(
         "[servers.a]\ncommand = \"x\"\n[profiles.one]\nservers = [\"a\"]\npath = \"/mcp/two\"\n[profiles.two]\nservers = [\"a\"]"
     ), @"6:11 [profiles.two] profiles `one` and `two` have the same path (-)");
@@ -197,10 +278,15 @@ const KEY: &str = "[[authn.key]]\nname = \"ada\"\nhash = \"sha256:9f86d081884c7d
 
 #[test]
 fn other_machines_may_come_in_with_keys() {
-    let config = parse(&format!(
-        "[listen]\naddress = \"0.0.0.0:8642\"\n[authn]\n{KEY}"
-    ));
-    assert!(config.is_ok(), "{config:?}");
+    for more in [
+        "behind-tls-proxy = true\n",
+        "[listen.tls]\ncertificate = \"a.pem\"\nkey = \"file:a.key\"\n",
+    ] {
+        let config = parse(&format!(
+            "[listen]\naddress = \"0.0.0.0:8642\"\n{more}{KEY}"
+        ));
+        assert!(config.is_ok(), "{config:?}");
+    }
     let mapped = parse("[listen]\naddress = \"[::ffff:127.0.0.1]:1\"\n");
     assert!(mapped.is_ok(), "{mapped:?}");
 }
@@ -247,7 +333,7 @@ fn unknown_keys_are_refused_everywhere() {
 6:1 [policies.file] unknown key `file` (did you mean `files`?)
 8:1 [registry.modes] unknown key `modes` (did you mean `mode`?)
 10:1 [controls.origin_check] unknown key `origin_check` (did you mean `origin-check`?)
-13:1 [servers.a.sandbox] unknown key `sandbox` (the keys here are `command`, `args`, `env`, `plain-env`, `cwd`, `url`, `headers`, `plain-headers`, `openapi`, `transport`, `era`, `isolation`, `startup-timeout`, `request-timeout`, `description`)
+13:1 [servers.a.sandbox] unknown key `sandbox` (the keys here are `command`, `args`, `env`, `plain-env`, `cwd`, `url`, `headers`, `plain-headers`, `openapi`, `transport`, `era`, `isolation`, `auth`, `identity`, `startup-timeout`, `request-timeout`, `description`)
 16:1 [profiles.a.tool] unknown key `tool` (did you mean `tools`?)
 ");
 }
@@ -286,7 +372,7 @@ fn warnings_name_what_is_off_or_unused() {
     let config = parse("[controls]\nauthorization = false\n[servers.a]\ncommand = \"x\"").unwrap();
     insta::assert_snapshot!(config.warnings().join("\n"), @r"
 control `authorization` is off: Forwards a message only if a Cedar policy permits it.
-nobody can sign in over HTTP: there is neither `authn.loopback` nor an `[[authn.key]]`
+nobody can sign in over HTTP: there is no `authn.loopback`, no `[[authn.key]]`, no `[authn.issuers.NAME]` and no `[authn.certificates]`
 server `a` (line 3) is in no profile
 ");
     let quiet = parse(&with_examples()).unwrap();
@@ -296,7 +382,8 @@ server `a` (line 3) is in no profile
 /// Text that looks enough like a configuration to get past the first checks.
 fn plausible() -> impl Strategy<Value = String> {
     let line = prop_oneof![
-        "\\[(servers|profiles|authn|limits)(\\.[a-z]{1,3})?\\]",
+        "\\[(servers|profiles|authn|authn.issuers|limits|vault|secrets|outbound|listen.tls)(\\.[a-z]{1,3})?(\\.(auth|identity|client|front-door))?\\]",
+        "(kind|tenant|issuer|key|through|pins|allow|scopes|certificate|exception-until) = (\"[ -~]{0,12}\"|\\[\\]|\"(entra|oidc|spiffe|static|user-grant|vault:a/b#c|transit:x)\")",
         "(command|url|headers|env|args|servers|tools|hash|name|path) = (\"[ -~]{0,12}\"|\\[\\]|1|\\{ a = \"b\" \\})",
         "\\PC{0,20}",
     ];
@@ -314,7 +401,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_files_never_panic(start in 0usize..6000, end in 0usize..6000, put in "\\PC{0,3}") {
+    fn damaged_files_never_panic(start in 0usize..16_000, end in 0usize..16_000, put in "\\PC{0,3}") {
         let text = with_examples();
         let (start, end) = (start.min(end), start.max(end));
         let (Some(before), Some(after)) = (text.get(..start), text.get(end..)) else {
@@ -343,6 +430,36 @@ proptest! {
         ],
     ) {
         let text = format!("[servers.a]\ncommand = \"x\"\n{}\n", place.replace('%', &secret));
+        let problems = parse(&text).expect_err("a literal is refused");
+        let shown = Config::render_problems(&problems, "portcullis.toml", &text);
+        prop_assert!(!shown.contains(&secret), "{}", shown);
+        let debug = format!("{problems:?}");
+        prop_assert!(!debug.contains(&secret));
+    }
+
+    #[test]
+    fn a_literal_secret_is_never_repeated_in_the_sections_about_identity(
+        secret in "[A-Za-z0-9]{12,24}",
+        place in prop_oneof![
+            Just("[vault]\nkey = \"%\""),
+            Just("[vault]\nkey = \"passphrase:%\""),
+            Just("[vault]\nkey = \"transit:https://u:%@v.example/transit/k\""),
+            Just("[vault]\nkey = \"transit:https://v.example/transit/k\"\ntransit-token = \"%\""),
+            Just("[secrets]\nvault-address = \"https://v.example\"\nvault-token = \"%\""),
+            Just("[listen.tls]\ncertificate = \"a\"\nkey = \"%\""),
+            Just("[outbound]\nallow = [\"u:%@a.example\"]"),
+            Just("[authn.issuers.a]\nkind = \"oidc\"\nissuer = \"https://u:%@*.example\""),
+            Just("[authn.issuers.a]\nkind = \"oidc\"\nissuer = \"https://a.example\"\njwks-url = \"https://u:%@a.example\""),
+            Just("[authn.issuers.a]\nkind = \"oidc\"\nissuer = \"https://a.example\"\nclient = { id = \"gw\", secret = \"%\" }"),
+            Just("[authn.issuers.a]\nkind = \"oidc\"\nissuer = \"https://a.example\"\nclient = { id = \"gw\", secret = \"env:A\", key = \"%\" }"),
+            Just("[authn.issuers.a]\nkind = \"oidc\"\nissuer = \"https://a.example\"\nclient = { id = \"gw\", secrte = \"%\" }"),
+            Just("[servers.a]\nurl = \"https://a.example\"\nauth = { kind = \"client-credentials\", client-id = \"gw\", client-secret = \"%\" }"),
+            Just("[servers.a]\nurl = \"https://a.example\"\nauth = { kind = \"none\", client-secret = \"%\" }"),
+            Just("[servers.a]\nurl = \"https://a.example\"\nauth = { kind = \"user-grant\", resource = \"https://u:%@a.example\" }"),
+            Just("[servers.a]\nurl = \"https://a.example\"\nidentity = { client-certificate = \"a\", client-key = \"%\" }"),
+        ],
+    ) {
+        let text = place.replace('%', &secret);
         let problems = parse(&text).expect_err("a literal is refused");
         let shown = Config::render_problems(&problems, "portcullis.toml", &text);
         prop_assert!(!shown.contains(&secret), "{}", shown);

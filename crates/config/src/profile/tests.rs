@@ -90,3 +90,61 @@ fn several_servers_need_prefixes_and_revisions_are_known() {
 `profiles.p.minimum-version` is no protocol revision (it can be `2024-11-05`, `2025-03-26`, `2025-06-18`, `2025-11-25`, `2026-07-28`)
 ");
 }
+
+const ISSUER: &str = "[authn.issuers.company]\nkind = \"oidc\"\nissuer = \"https://idp.example\"\n[authn.issuers.broken]\nkind = \"oidc\"\n";
+
+#[test]
+fn issuers_scopes_and_the_resource() {
+    let text = format!(
+        "{}{SERVERS}[profiles.p]\nservers = [\"papers\"]\nissuers = [\"company\"]\nscopes = [\"a\", \"api://x/b\"]\nresource = \"https://a.example/p\"",
+        ISSUER.split("[authn.issuers.broken]").next().unwrap()
+    );
+    let config = parse(&text).unwrap();
+    let profile = &config.profiles["p"];
+    assert!(profile.takes("company") && !profile.takes("other"));
+    assert!(read("servers = [\"papers\"]").takes("any"));
+    assert_eq!(profile.scopes, ["a", "api://x/b"]);
+    assert_eq!(profile.resource.as_deref(), Some("https://a.example/p"));
+    for (body, expected) in [
+        (
+            "issuers = [\"compny\"]",
+            "unknown issuer `compny` (did you mean `company`?)",
+        ),
+        (
+            "issuers = [\"company\", \"company\"]",
+            "`company` is there twice ()",
+        ),
+        (
+            "scopes = [\"a b\"]",
+            "`a b` in `profiles.p.scopes` is no scope (a scope is one word of printable ASCII; write one string for each)",
+        ),
+        (
+            "scopes = [\"offline_access\"]",
+            "`profiles.p.scopes` has `offline_access` (take it out: it is no right at a tool (MCP, authorization))",
+        ),
+        (
+            "resource = \"https://a.example/p/\"",
+            "`profiles.p.resource` is no canonical URL (write it without a query and without a `/` at its end)",
+        ),
+        (
+            "resource = \"https://a.example/p?x\"",
+            "`profiles.p.resource` is no canonical URL (write it without a query and without a `/` at its end)",
+        ),
+        (
+            "resource = \"http://a.example/p\"",
+            "`profiles.p.resource` is not encrypted: http is only for loopback addresses (write `https://`)",
+        ),
+    ] {
+        let problems = check(&format!("servers = [\"papers\"]\n{body}\n{ISSUER}"));
+        assert!(problems.contains(&expected.to_owned()), "{problems:?}");
+        assert_eq!(problems.len(), 2, "{problems:?}");
+    }
+    let known = check(&format!(
+        "servers = [\"papers\"]\nissuers = [\"broken\"]\n{ISSUER}"
+    ));
+    assert_eq!(
+        known.len(),
+        1,
+        "an issuer with problems still counts as known: {known:?}"
+    );
+}

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{duration, show_size, size};
+use super::{duration, long_duration, show_duration, show_size, size};
 
 #[test]
 fn durations() {
@@ -46,4 +46,33 @@ fn sizes() {
     for bytes in [1, 1000, 1024, 3 << 20, 1 << 30] {
         assert_eq!(size(&show_size(bytes)), Some(bytes));
     }
+}
+
+#[test]
+fn long_durations_may_be_in_days() {
+    const DAY: u64 = 86_400;
+    for (text, expected) in [
+        ("90d", Some(90 * DAY)),
+        ("366d", Some(366 * DAY)),
+        ("48h", Some(2 * DAY)),
+        ("60s", Some(60)),
+        ("367d", None),
+        ("0d", None),
+        ("1dd", None),
+        ("1hd", None),
+        ("d", None),
+        ("8785h", None),
+        ("99999999999999999999d", None),
+    ] {
+        assert_eq!(
+            long_duration(text),
+            expected.map(Duration::from_secs),
+            "{text}"
+        );
+    }
+    for text in ["60s", "61s", "1500ms", "90m", "24h"] {
+        let duration = duration(text).unwrap();
+        assert_eq!(super::duration(&show_duration(duration)), Some(duration));
+    }
+    assert_eq!(show_duration(Duration::from_secs(60)), "1m");
 }
