@@ -5,6 +5,7 @@
 //! exchanges the code. OAuth 2.1, RFC 7636, RFC 8707, RFC 9207.
 
 mod pending;
+mod pushed;
 mod response;
 
 use base64::Engine as _;
@@ -21,6 +22,25 @@ use crate::metadata::{AuthorizationServer, MetadataError, Pkce};
 use crate::resource::Resource;
 use crate::scope::Scopes;
 use crate::token_request::{Asked, NotAsked, TokenClient, TokenError, Tokens};
+
+/// The parameters of a sign-in, which are ours to set.
+const OURS: &[&str] = &[
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+    "scope",
+    "resource",
+    "nonce",
+    "claims",
+    "prompt",
+    "login_hint",
+    "response_mode",
+    "request",
+    "request_uri",
+];
 
 /// What a sign-in is for.
 #[derive(Clone, Copy, Debug)]
@@ -137,23 +157,6 @@ pub fn begin(sign_in: &SignIn<'_>) -> Result<(Url, Pending), BeginError> {
 /// A parameter that stands in the endpoint's address already would be there twice, and which one
 /// counts would be the server's choice.
 fn check_endpoint(endpoint: &Url) -> Result<(), BeginError> {
-    const OURS: &[&str] = &[
-        "response_type",
-        "client_id",
-        "redirect_uri",
-        "state",
-        "code_challenge",
-        "code_challenge_method",
-        "scope",
-        "resource",
-        "nonce",
-        "claims",
-        "prompt",
-        "login_hint",
-        "response_mode",
-        "request",
-        "request_uri",
-    ];
     let userinfo = !endpoint.username().is_empty() || endpoint.password().is_some();
     let taken = endpoint
         .query_pairs()

@@ -171,6 +171,20 @@ impl fmt::Debug for ClaimsChallenge {
 }
 
 impl TokenError {
+    /// A refusal of which only the code is kept.
+    pub(crate) fn refused(status: StatusCode, code: Option<ErrorCode>) -> Self {
+        let status = status.as_u16();
+        code.map_or(TokenError::Status(status), |code| {
+            TokenError::Refused(Box::new(Refused {
+                code,
+                status,
+                numbers: Vec::new(),
+                retry_after: None,
+                description: None,
+            }))
+        })
+    }
+
     /// Whether the same request may succeed later. Everything else stays as it is until a person
     /// signs in again or changes the configuration.
     pub fn is_temporary(&self) -> bool {

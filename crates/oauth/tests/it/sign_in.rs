@@ -336,3 +336,43 @@ async fn is_known_by_its_document() {
     assert_eq!(jwt(&tokens.access).1["client_id"], id.as_str());
     assert!(!tokens.access.expose_secret().is_empty());
 }
+
+#[tokio::test]
+async fn pushes_what_it_asks_for() {
+    let Some(provider) = Provider::start(json!({})).await else {
+        return;
+    };
+    let endpoint = provider
+        .server
+        .pushed_authorization_request_endpoint
+        .as_ref()
+        .unwrap();
+    let secret = SecretString::from("a secret: with + and %");
+    for (id, auth) in [
+        ("public", ClientAuth::None),
+        ("confidential", ClientAuth::SecretBasic(secret)),
+    ] {
+        let client = provider.client(id, auth);
+        let (url, pending) = started(&provider, id, CALLBACK, "tools.read", "alice");
+        let pushed = client.channel().push(endpoint, &url, now()).await.unwrap();
+        let names: Vec<String> = pushed
+            .query_pairs()
+            .map(|(name, _)| name.into_owned())
+            .collect();
+        assert_eq!(names, ["client_id", "request_uri"]);
+        let response = AuthorizationResponse::parse(&browse(&pushed, CALLBACK).await).unwrap();
+        let code = pending.accept(response).unwrap();
+        let tokens = client.redeem(&pending, &code, now()).await.unwrap();
+        assert_eq!(jwt(&tokens.access).1["aud"], MCP);
+    }
+    let (url, _) = started(
+        &provider,
+        "public",
+        "http://127.0.0.1/other",
+        "tools.read",
+        "alice",
+    );
+    let channel = provider.channel("public", ClientAuth::None);
+    let error = channel.push(endpoint, &url, now()).await.unwrap_err();
+    assert_eq!(error.code(), "token-refused", "{error:?}");
+}
