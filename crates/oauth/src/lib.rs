@@ -49,9 +49,7 @@ pub use exchange::{
 };
 pub use form::Form;
 pub use graph::{AppTokens, Graph, GraphError, GraphSettings, GraphTokens};
-pub use introspection::{
-    Introspected, Introspection, IntrospectionError, IntrospectionSettings,
-};
+pub use introspection::{Introspected, Introspection, IntrospectionError, IntrospectionSettings};
 pub use keys::{KeyCache, KeyPlace, KeySettings, KeysError};
 pub use metadata::{
     AuthorizationServer, Discovery, DiscoverySettings, IssuerQuery, MetadataError, Pkce,
