@@ -190,8 +190,7 @@ fn is_same_target(said: &str, requested: &str) -> bool {
     };
     requested.set_query(None);
     requested.set_fragment(None);
-    let has_account = !said.username().is_empty() || said.password().is_some();
-    !has_account && said.has_host() && said == requested
+    said.has_host() && said == requested
 }
 
 #[cfg(test)]
