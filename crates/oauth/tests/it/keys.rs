@@ -185,6 +185,9 @@ async fn an_issuer_that_wants_to_be_asked_earlier_is_within_reason() {
         assert_eq!(judged(&cache, "a").await.unwrap(), "a");
         clock.advance(asked_again_after - 1);
         assert_eq!(judged(&cache, "a").await.unwrap(), "a");
+        let early = until("no request", || fake.count(KEYS) > 1);
+        let early = tokio::time::timeout(Duration::from_millis(100), early).await;
+        assert!(early.is_err(), "{max_age}: asked too early");
         clock.advance(1);
         assert_eq!(judged(&cache, "a").await.unwrap(), "a");
         until(max_age, || cache.fetches() == 2).await;
