@@ -552,6 +552,27 @@ async fn a_dead_replica_holds_up_nobody_for_long() {
 }
 
 #[tokio::test]
+async fn what_another_replica_renewed_a_moment_ago_is_not_renewed_again() {
+    let scene = Scene::new().await;
+    scene.pass(HOUR);
+    let store = Stopping::new(Arc::clone(&scene.world.store), Stop::Fail, isize::MAX);
+    let providers = Providers::one(scene.world.root("vault.key"));
+    let vault = scene.world.vault_over(Arc::clone(&store) as _, providers);
+    let vault = Arc::new(vault.await.unwrap());
+    let slow = replica(&scene.world, &vault, &scene.server, &scene.events, 2);
+    // It has seen the old token; then the other one takes the lease, renews and gives it back.
+    let other = scene.renewing.clone();
+    *store.before_lease.lock().unwrap() = Some(Box::pin(async move {
+        let renewed = other.access(&ana(), &Need::default()).await.unwrap();
+        assert!(renewed.token.is(&access(1)));
+    }));
+    let got = slow.access(&ana(), &Need::default()).await.unwrap();
+    assert!(got.token.is(&access(1)));
+    assert!(store.before_lease.lock().unwrap().is_none());
+    assert_eq!(scene.server.calls(), 1);
+}
+
+#[tokio::test]
 async fn a_store_that_fails_while_it_writes_is_asked_again() {
     let world = World::new().await;
     let store = Stopping::new(Arc::clone(&world.store), Stop::Fail, isize::MAX);

@@ -1,7 +1,8 @@
 //! A store that stops in the middle of things.
 
-use std::sync::Arc;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use portcullis_store::{
@@ -25,6 +26,8 @@ pub(crate) struct Stopping {
     how: Stop,
     left: AtomicIsize,
     pub(crate) has_stopped: AtomicBool,
+    /// Happens once, when somebody asks for a lease and before it is given.
+    pub(crate) before_lease: Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>,
 }
 
 impl Stopping {
@@ -35,6 +38,7 @@ impl Stopping {
             how,
             left: AtomicIsize::new(calls),
             has_stopped: AtomicBool::new(false),
+            before_lease: Mutex::new(None),
         })
     }
 
@@ -141,6 +145,10 @@ impl VaultStore for Stopping {
         now_us: i64,
         until_us: i64,
     ) -> Result<bool, StoreError> {
+        let before = self.before_lease.lock().unwrap().take();
+        if let Some(before) = before {
+            before.await;
+        }
         self.call(self.inner.lease(name, holder, now_us, until_us))
             .await
     }
