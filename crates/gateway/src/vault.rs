@@ -34,6 +34,9 @@ pub enum VaultError {
         #[source]
         source: std::io::Error,
     },
+    /// The secret is where only a service or the keyring can read it.
+    #[error("the secret at {0} cannot be read here")]
+    Elsewhere(String),
     /// The URL in the configuration is not one.
     #[error("the url of server {0} is not valid")]
     Url(String),
@@ -78,6 +81,9 @@ pub fn read(reference: &SecretRef) -> Result<SecretString, VaultError> {
                 source,
             })?;
             Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
+        }
+        SecretRef::Keyring { .. } | SecretRef::Vault { .. } | SecretRef::KeyVault(_) => {
+            Err(VaultError::Elsewhere(reference.to_string()))
         }
     }
 }

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use portcullis_config::{
-    Config, EraChoice, Features, Isolation, Profile, ProfileServer, RegistryMode, SecretRef,
-    Server, Transport,
+    Config, Profile, ProfileServer, RegistryMode, SecretRef, Server, Transport,
 };
 use portcullis_gateway::gateway::Stores;
 use portcullis_gateway::{Gateway, Loaded, stdio};
@@ -122,13 +121,8 @@ fn configure(wrap: &Wrap) -> Result<Loaded, Failure> {
         cwd: None,
     };
     let server = Server {
-        transport,
-        era: EraChoice::Auto,
-        isolation: Isolation::Principal,
         startup_timeout: Duration::from_secs(60),
-        request_timeout: None,
-        description: None,
-        line: 0,
+        ..Server::new(transport)
     };
     let member = ProfileServer {
         name: name.clone(),
@@ -136,15 +130,7 @@ fn configure(wrap: &Wrap) -> Result<Loaded, Failure> {
         prompts: None,
         resources: None,
     };
-    let profile = Profile {
-        path: format!("/mcp/{name}"),
-        servers: vec![member],
-        prefix: None,
-        description: None,
-        instructions: None,
-        minimum_version: None,
-        features: Features::default(),
-    };
+    let profile = Profile::new(format!("/mcp/{name}"), vec![member]);
     config.servers.insert(name.clone(), server);
     config.profiles.insert(name, profile);
     let policy = Source {

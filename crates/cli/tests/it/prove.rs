@@ -258,7 +258,7 @@ fn own_servers_are_not_started_and_need_not_work() {
 
 #[test]
 fn origins_and_addresses_of_the_configuration_count() {
-    let configuration = "[listen]\naddress = \"0.0.0.0:8642\"\nallowed-origins = [\"https://chat.example\"]\n\
+    let configuration = "[listen]\naddress = \"0.0.0.0:8642\"\nbehind-tls-proxy = true\nallowed-origins = [\"https://chat.example\"]\n\
          [[authn.key]]\nname = \"ada\"\nhash = \"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"\n";
     let account = account(&place(configuration), 0);
     check_all_active(&account);

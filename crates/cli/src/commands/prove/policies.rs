@@ -71,7 +71,7 @@ impl Ruling {
                     permit_all: policies,
                 })
             }
-            Decision::Deny(_) => Ok(Self {
+            Decision::Deny(_) | Decision::StepUp(_) => Ok(Self {
                 stages: joined(own),
                 refusing: None,
                 permit_all: Vec::new(),

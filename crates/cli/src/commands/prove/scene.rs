@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use portcullis_config::{
-    ApiKey, Config, Controls, EraChoice, Features, HttpKind, Isolation, PrincipalKind, Profile,
-    ProfileServer, Server, Transport,
+    ApiKey, Config, Controls, HttpKind, Isolation, PrincipalKind, Profile, ProfileServer, Server,
+    Transport,
 };
 use portcullis_gateway::Loaded;
 use portcullis_policy::{Policies, Source};
@@ -182,30 +182,22 @@ fn api_key(caller: &Caller) -> ApiKey {
 
 fn server(transport: Transport) -> Server {
     Server {
-        transport,
-        era: EraChoice::Auto,
         isolation: Isolation::Shared,
-        startup_timeout: Duration::from_secs(30),
         request_timeout: Some(Duration::from_secs(20)),
-        description: None,
-        line: 0,
+        ..Server::new(transport)
     }
 }
 
 fn profile(name: &str) -> Profile {
+    let server = ProfileServer {
+        name: name.to_owned(),
+        tools: None,
+        prompts: None,
+        resources: None,
+    };
     Profile {
-        path: Scene::path(name),
-        servers: vec![ProfileServer {
-            name: name.to_owned(),
-            tools: None,
-            prompts: None,
-            resources: None,
-        }],
         prefix: Some(false),
-        description: None,
-        instructions: None,
-        minimum_version: None,
-        features: Features::default(),
+        ..Profile::new(Scene::path(name), vec![server])
     }
 }
 

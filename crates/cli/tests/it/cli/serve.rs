@@ -30,7 +30,7 @@ fn pid(place: &Place) -> i32 {
 
 #[test]
 fn an_address_that_others_reach_needs_keys() {
-    let place = Place::new("[listen]\naddress = \"0.0.0.0:0\"\n");
+    let place = Place::new("[listen]\naddress = \"0.0.0.0:0\"\nbehind-tls-proxy = true\n");
     let output = place.run(&["serve"]);
     assert_eq!(output.code, 64);
     insta::assert_snapshot!(output.stderr, @r#"
@@ -38,7 +38,7 @@ error: portcullis.toml:2:12: refusing to listen on 0.0.0.0:0 without authenticat
    |
  2 | address = "0.0.0.0:0"
    |            ^^^^^^^^^
-   = hint: add an `[[authn.key]]`, or listen on 127.0.0.1
+   = hint: add an `[[authn.key]]` or an `[authn.issuers.NAME]`, or listen on 127.0.0.1
 "#);
 }
 
