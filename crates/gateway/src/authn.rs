@@ -124,4 +124,4 @@ fn user(name: &str, authentication: &'static str) -> Principal {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

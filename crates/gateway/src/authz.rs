@@ -69,7 +69,7 @@ impl Authz {
             policies,
             memo: Memo::new(),
             enforce: controls.authorization,
-            step_up: true,
+            step_up: controls.step_up,
         }
     }
 

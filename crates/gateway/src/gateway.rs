@@ -8,7 +8,7 @@ use portcullis_mcp::capabilities::ClientCapabilities;
 use portcullis_mcp::result::ListKind;
 use portcullis_mcp::version::ProtocolVersion;
 use portcullis_store::{
-    AuditRecord, AuditStore, Closed, RegistryStore, SessionStore, Sqlite, Store, StoreError,
+    AuditRecord, AuditStore, Closed, RegistryStore, RevocationStore, SessionStore, Sqlite, Store, StoreError,
 };
 use portcullis_upstream::{HttpClient, UpstreamError};
 use tokio::sync::{Semaphore, watch};
@@ -23,6 +23,7 @@ use crate::listening::Streams;
 use crate::load::Loaded;
 use crate::refusal::Refusal;
 use crate::registry::{Freshness, Registry, Standing};
+use crate::revocation::Revocations;
 use crate::seal::SealError;
 use crate::servers::{Leases, Servers};
 use crate::session::Sessions;
@@ -48,6 +49,8 @@ pub struct Stores {
     pub registry: Arc<dyn RegistryStore>,
     /// Sessions and sealing keys.
     pub sessions: Arc<dyn SessionStore>,
+    /// What must not be believed any more.
+    pub revocations: Arc<dyn RevocationStore>,
 }
 
 impl From<Sqlite> for Stores {
@@ -61,6 +64,7 @@ impl From<Arc<dyn Store>> for Stores {
         Self {
             audit: Arc::clone(&store) as _,
             registry: Arc::clone(&store) as _,
+            revocations: Arc::clone(&store) as _,
             sessions: store,
         }
     }
@@ -121,6 +125,7 @@ pub struct Gateway {
     suspended: Suspended,
     detached: Arc<Semaphore>,
     registry: Registry,
+    revocations: Revocations,
     servers: Servers,
     trail: Trail,
     news: watch::Sender<News>,
@@ -146,6 +151,7 @@ impl Gateway {
             suspended: Suspended::new(),
             detached: Arc::new(Semaphore::new(DETACHED)),
             registry: Registry::open(Arc::clone(&stores.registry)).await?,
+            revocations: Revocations::open(Arc::clone(&stores.revocations)).await?,
             servers: Servers::new(HttpClient::new()?),
             trail,
             news: watch::Sender::default(),
@@ -306,6 +312,10 @@ impl Gateway {
         &self.registry
     }
 
+    pub(crate) fn revocations(&self) -> &Revocations {
+        &self.revocations
+    }
+
     pub(crate) fn servers(&self) -> &Servers {
         &self.servers
     }
@@ -332,6 +342,13 @@ async fn upkeep(gateway: std::sync::Weak<Gateway>) {
                     .send_modify(|news| news.decisions = news.decisions.wrapping_add(1));
             }
             Err(error) => tracing::error!(%error, "the registry cannot be read"),
+        }
+        match gateway.revocations.refresh().await {
+            Ok(false) => {}
+            Ok(true) => gateway
+                .news
+                .send_modify(|news| news.decisions = news.decisions.wrapping_add(1)),
+            Err(error) => tracing::error!(%error, "revocations cannot be read"),
         }
         if let Err(error) = gateway.sessions.refresh().await {
             tracing::error!(%error, "ended sessions cannot be read");

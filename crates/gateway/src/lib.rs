@@ -29,6 +29,7 @@ pub mod registry;
 mod replay;
 mod reply;
 mod result;
+mod revocation;
 mod seal;
 mod servers;
 mod session;

@@ -154,6 +154,10 @@ impl Listening {
             return false;
         }
         let snapshot = self.gateway.snapshot();
+        let revocation = snapshot.config().controls.revocation;
+        if revocation && self.gateway.revocations().stops(self.routed.principal()) {
+            return false;
+        }
         if Arc::ptr_eq(&snapshot, &self.snapshot) {
             return true;
         }

@@ -185,6 +185,10 @@ async fn forward(
 ) -> Result<Carried, Refusal> {
     let caller = snapshot.authenticator().authenticate(arrival)?; // Arrival → Authenticated
     entry.principal(caller.principal());
+    let revocation = snapshot.config().controls.revocation;
+    if revocation && gateway.revocations().stops(caller.principal()) {
+        return Err(Refusal::new(Reason::CredentialRevoked));
+    }
     entry.step("authn");
 
     let routed = snapshot.profiles().route(caller)?; // Authenticated → Routed
@@ -251,6 +255,10 @@ async fn carry(
     entry.describe(|opened| opened.target = Some(aim.name().to_owned()));
     let call = registry::resolve(connected, aim, &leases, snapshot.authz()).await?; // Permitted<Admitted> → Call
     describe_call(&call, entry);
+    let revocation = snapshot.config().controls.revocation;
+    if revocation && gateway.revocations().stops_server(&call.definition().server) {
+        return Err(Refusal::new(Reason::ServerRevoked));
+    }
     let call = mirrored(call, snapshot)?;
     let call = in_round(call, gateway.tickets())?;
     entry.step("registry");

@@ -24,7 +24,7 @@ use portcullis_mcp::result::{self as results, ResultType};
 use portcullis_mcp::version::{Era, ProtocolVersion};
 use portcullis_shield::{Finding, Verdict};
 use portcullis_upstream::{Exchange, Loose};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::audit::{Entry, Outcome};
 use crate::clients::{Client, Running};
@@ -57,6 +57,8 @@ pub(crate) struct ReplyStream {
     /// Set for a host that can end the call by its id.
     running: Option<Running>,
     in_session: bool,
+    /// That something was revoked while the call was under way.
+    revoked: watch::Receiver<u64>,
     /// Whether the host reads a stream, on which it can be asked.
     streams: bool,
     done: bool,
@@ -98,6 +100,7 @@ impl ReplyStream {
             loose,
             under_way,
         } = reply;
+        let revoked = gateway.revocations().changes();
         Self {
             exchange: Some(exchange),
             screened,
@@ -110,6 +113,7 @@ impl ReplyStream {
             under_way,
             running: None,
             in_session: false,
+            revoked,
             streams: true,
             done: false,
         }
@@ -176,6 +180,7 @@ impl ReplyStream {
             Event::Received(Some(Ok(message))) => self.receive(message).await,
             Event::Answered(answered) => self.take_answer(*answered).await,
             Event::Aside(message) => self.aside(&message).await,
+            Event::Revoked => self.still_stands(),
         }
     }
 
@@ -186,16 +191,36 @@ impl ReplyStream {
             questions,
             loose,
             running,
+            revoked,
             ..
         } = self;
-        let Some(running) = running else {
-            return Some(next_event(exchange, questions, loose).await);
+        let ended = async {
+            match running {
+                Some(running) => running.ended().await,
+                None => std::future::pending().await,
+            }
         };
         tokio::select! {
             biased;
-            () = running.ended() => None,
+            () = ended => None,
+            Ok(()) = revoked.changed() => Some(Event::Revoked),
             event = next_event(exchange, questions, loose) => Some(event),
         }
+    }
+
+    /// A call does not outlive the revocation of who made it, or of the server that works on it.
+    fn still_stands(&self) -> Result<(), Refusal> {
+        if !self.snapshot.config().controls.revocation {
+            return Ok(());
+        }
+        let revocations = self.gateway.revocations();
+        if revocations.stops(self.call().admitted().routed().principal()) {
+            return Err(Refusal::new(Reason::CredentialRevoked));
+        }
+        if revocations.stops_server(&self.call().definition().server) {
+            return Err(Refusal::new(Reason::ServerRevoked));
+        }
+        Ok(())
     }
 
     fn call(&self) -> &Call {

@@ -15,6 +15,29 @@ kind = "agent"
 hash = "sha256:5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"
 "#;
 
+/// A principal with a token that was issued then (unix seconds).
+pub(crate) fn signed_in(id: &str, issued: i64) -> Principal {
+    Principal {
+        signed_in: Some(SignedIn {
+            issuer: "company".to_owned(),
+            tenant: None,
+            subject: id.to_owned(),
+            client: Some("editor".to_owned()),
+            actors: vec!["assistant".to_owned()],
+            scopes: Vec::new(),
+            contexts: Vec::new(),
+            acr: None,
+            at: Some(issued),
+            token: Some(format!("token of {id}")),
+            issued: Some(issued),
+            expires: issued + 3600,
+            bound: false,
+            challengeable: false,
+        }),
+        ..Principal::named(id, PrincipalKind::User, "token")
+    }
+}
+
 fn authn(loopback: bool) -> config::Authn {
     let local = if loopback {
         "[authn]\nloopback = \"local\"\n"

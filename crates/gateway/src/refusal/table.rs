@@ -91,6 +91,9 @@ reasons! {
     /// A credential that is not valid.
     CredentialInvalid => "credential-invalid", "credential-invalid", 401, -31001, Downstream, false, false,
         "the credential is not valid", "the key is unknown or was removed from the configuration";
+    /// The caller, its application or its token was revoked.
+    CredentialRevoked => "credential-revoked", "credential-invalid", 401, -31001, Policy, false, false,
+        "the credential is not valid", "it was revoked; `portcullis vault list --revocations` says by whom and why, and a new sign-in is believed again";
     /// No profile has this path.
     ProfileUnknown => "profile-unknown", "profile-unknown", 404, -31002, Downstream, false, false,
         "no such endpoint", "`portcullis check` lists the profiles and their paths";
@@ -190,6 +193,9 @@ reasons! {
     /// The server cannot be reached or started.
     UpstreamUnavailable => "upstream-unavailable", "upstream-unavailable", 200, -31020, Upstream, true, false,
         "the MCP server is not available", "`portcullis check --connect` tries every server and says what failed";
+    /// The server was revoked.
+    ServerRevoked => "server-revoked", "upstream-unavailable", 200, -31020, Policy, false, false,
+        "the MCP server is not available", "the server was revoked; `portcullis vault list --revocations` says by whom and why";
     /// The server ended while it worked on the call.
     UpstreamDied => "upstream-died", "upstream-died", 200, -31021, Upstream, false, false,
         "the MCP server ended during the call; it will be started again", "whether the call took effect is unknown: check before repeating it";

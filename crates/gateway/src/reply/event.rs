@@ -12,6 +12,8 @@ pub(super) enum Event {
     Received(Option<Result<Message, UpstreamError>>),
     Answered(Box<Answered>),
     Aside(Arc<Message>),
+    /// Something was revoked; it may concern this call.
+    Revoked,
 }
 
 /// Waits for what happens next. Safe to cancel.

@@ -1,0 +1,120 @@
+//! What must not be believed any more, although it has not expired.
+//!
+//! Revocations are in the store, where every replica finds them. This keeps what is in force as one
+//! immutable value, so that a message reads it without a lock, and tells those who wait for long that
+//! there is something new.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use arc_swap::ArcSwap;
+use portcullis_policy::PrincipalKind;
+use portcullis_store::{RevocationKind, RevocationStore, StoreError};
+use tokio::sync::watch;
+
+use crate::authn::Principal;
+use crate::clock;
+
+/// Microseconds of a second.
+const SECOND: i64 = 1_000_000;
+
+/// The revocations in force.
+pub(crate) struct Revocations {
+    store: Arc<dyn RevocationStore>,
+    generation: AtomicI64,
+    in_force: ArcSwap<InForce>,
+    changed: watch::Sender<u64>,
+}
+
+/// By kind and key: from when on, and until when it is kept, in unix microseconds.
+type InForce = HashMap<(RevocationKind, String), (i64, Option<i64>)>;
+
+impl Revocations {
+    pub(crate) async fn open(store: Arc<dyn RevocationStore>) -> Result<Self, StoreError> {
+        let revocations = Self {
+            store,
+            generation: AtomicI64::new(i64::MIN),
+            in_force: ArcSwap::default(),
+            changed: watch::Sender::new(0),
+        };
+        revocations.refresh().await?;
+        Ok(revocations)
+    }
+
+    /// Takes over what other processes revoked; `true` when there was something.
+    pub(crate) async fn refresh(&self) -> Result<bool, StoreError> {
+        // Read first: what is revoked in between is read again the next time.
+        let generation = self.store.revocation_generation().await?;
+        if generation == self.generation.load(Ordering::Acquire) {
+            return Ok(false);
+        }
+        let in_force: InForce = self
+            .store
+            .revocations(clock::unix_micros())
+            .await?
+            .into_iter()
+            .map(|found| ((found.kind, found.key), (found.at_us, found.expires_us)))
+            .collect();
+        self.in_force.store(Arc::new(in_force));
+        self.generation.store(generation, Ordering::Release);
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+        Ok(true)
+    }
+
+    /// Whether a caller is revoked: itself, the application it uses, or its very token.
+    ///
+    /// A token that was issued after the revocation is believed again: whoever revokes a person's
+    /// tokens makes that person sign in anew. What has no time of issue stays revoked.
+    pub(crate) fn stops(&self, principal: &Principal) -> bool {
+        let in_force = self.in_force.load();
+        if in_force.is_empty() {
+            return false;
+        }
+        let token = principal.signed_in();
+        let issued = token.and_then(|token| token.issued);
+        let kind = match principal.kind() {
+            PrincipalKind::User => RevocationKind::User,
+            PrincipalKind::Agent => RevocationKind::Agent,
+            PrincipalKind::Workload => RevocationKind::Workload,
+        };
+        let actors = token.into_iter().flat_map(|token| &token.actors);
+        let client = token.and_then(|token| token.client.as_deref());
+        find(&in_force, kind, principal.id(), issued)
+            || client.is_some_and(|id| find(&in_force, RevocationKind::Client, id, issued))
+            || actors
+                .into_iter()
+                .any(|id| find(&in_force, RevocationKind::Agent, id, issued))
+            || token
+                .and_then(|token| token.token.as_deref())
+                .is_some_and(|id| find(&in_force, RevocationKind::Token, id, None))
+    }
+
+    /// Whether a server is revoked.
+    pub(crate) fn stops_server(&self, server: &str) -> bool {
+        let in_force = self.in_force.load();
+        !in_force.is_empty() && find(&in_force, RevocationKind::Server, server, None)
+    }
+
+    /// Completes with every change. For those who wait for long.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+}
+
+/// Whether something of that time of issue (unix seconds) is revoked.
+fn find(in_force: &InForce, kind: RevocationKind, key: &str, issued: Option<i64>) -> bool {
+    // The key of a map of pairs cannot be borrowed in parts; revocations are few.
+    in_force
+        .iter()
+        .filter(|((known, name), _)| *known == kind && name == key)
+        .any(|(_, (at, expires))| {
+            let ended = expires.is_some_and(|expires| expires <= clock::unix_micros());
+            // Times of issue are whole seconds: within the second of the revocation it still counts.
+            let later = issued.is_some_and(|issued| issued.saturating_mul(SECOND) > *at);
+            !ended && !later
+        })
+}
+
+#[cfg(test)]
+mod tests;
