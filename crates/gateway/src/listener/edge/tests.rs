@@ -82,7 +82,7 @@ fn a_loopback_gateway_is_called_by_loopback_names() {
 #[test]
 fn further_names_are_allowed_by_configuration() {
     check_host(
-        "address = \"192.0.2.9:8642\"\nallowed-hosts = [\"mcp.example\", \"exact.example:444\"]\npublic-url = \"https://public.example/base\"",
+        "behind-tls-proxy = true\naddress = \"192.0.2.9:8642\"\nallowed-hosts = [\"mcp.example\", \"exact.example:444\"]\npublic-url = \"https://public.example/base\"",
         &[
             "mcp.example",
             "MCP.example:1",
@@ -107,7 +107,7 @@ fn further_names_are_allowed_by_configuration() {
 #[test]
 fn an_ipv6_address_is_known_by_its_name() {
     check_host(
-        "address = \"[2001:db8::1]:8642\"",
+        "behind-tls-proxy = true\naddress = \"[2001:db8::1]:8642\"",
         &["[2001:db8::1]", "[2001:db8::1]:8642"],
         &["[2001:db8::2]", "2001:db8::1"],
     );
@@ -179,7 +179,7 @@ fn only_local_pages_and_named_origins_may_call() {
 #[test]
 fn a_gateway_that_others_reach_takes_no_local_page_on_trust() {
     check_origin(
-        "address = \"192.0.2.9:8642\"\nallowed-origins = [\"https://app.example\"]",
+        "behind-tls-proxy = true\naddress = \"192.0.2.9:8642\"\nallowed-origins = [\"https://app.example\"]",
         &[
             ("http://localhost:3000", false),
             ("https://app.example", true),
