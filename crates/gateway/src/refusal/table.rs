@@ -211,6 +211,9 @@ reasons! {
     /// The server asks for input in a way that the caller's protocol revision cannot carry.
     NotBridged => "not-bridged", "not-bridged", 200, -31025, Upstream, false, false,
         "the MCP server asks for something that this client's protocol version cannot carry", "docs/protocol.md lists what is bridged";
+    /// The server is not the one that was registered: another key, another program, another origin.
+    ServerIdentityChanged => "server-identity-changed", "upstream-unavailable", 200, -31020, Upstream, false, false,
+        "the MCP server is not available", "its key, authority, program or origin is another one than before: look at `portcullis tools list`, then `portcullis tools approve SERVER` lets it in again";
     /// The audit trail cannot be written. Nothing happens without a record.
     AuditUnavailable => "audit-unavailable", "audit-unavailable", 503, -31030, Internal, true, false,
         "the call cannot be recorded, so it is not made", "look at the disk and the permissions of the store";
