@@ -6,7 +6,7 @@
 
 mod azure;
 mod file;
-mod http;
+pub(crate) mod http;
 mod keyring;
 mod local;
 mod passphrase;
@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
+pub(crate) use azure::Channel as AzureChannel;
 pub use azure::{Azure, AzureKey, TokenRequest, TokenSource};
 pub use file::FileKey;
 pub use keyring::KeyringKey;

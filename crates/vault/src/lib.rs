@@ -7,15 +7,20 @@
 //! Azure Key Vault. [`Renewing`] gives access tokens out of it, and renews them once, however
 //! many ask and however many replicas there are.
 //!
+//! [`configured::open`] opens the vault of a configuration, [`References`] resolves its references
+//! to secrets.
+//!
 //! Times are unix microseconds, by a [`Clock`] that is passed in.
 
 use std::sync::Arc;
 
+pub mod configured;
 pub mod envelope;
 mod error;
 mod grant;
 mod key_cache;
 pub mod keys;
+pub mod references;
 mod renewal;
 mod secret;
 mod vault;
@@ -23,7 +28,9 @@ mod vault;
 pub use error::VaultError;
 pub use grant::{Grant, GrantError};
 pub use key_cache::CacheLimits;
+pub use keys::KeyId;
 pub use portcullis_store::{CredentialFilter, CredentialKey, CredentialRecord, CredentialState};
+pub use references::{ReferenceCause, ReferenceError, References};
 pub use renewal::{
     Access, Event, Need, Presented, Refresh, RefreshError, RefreshRequest, RenewalError,
     RenewalSettings, Renewed, Renewing, Reuse,

@@ -15,22 +15,24 @@
 //! ```
 
 mod challenge;
+mod channel;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::Method;
 use portcullis_egress::Client;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::http::{Answer, object, refusal, send};
+use super::http::object;
 use super::{Key, KeyError, KeyId, KeyProvider, local};
 use crate::secret::Secret;
-use challenge::Challenge;
+
+pub(crate) use channel::Channel;
 
 const FORMAT: u8 = 1;
 const ALGORITHM: &str = "RSA-OAEP-256";
@@ -121,9 +123,7 @@ pub trait TokenSource: Send + Sync {
 pub struct Azure {
     id: KeyId,
     key: AzureKey,
-    client: Client,
-    tokens: Arc<dyn TokenSource>,
-    wanted: Mutex<Option<TokenRequest>>,
+    channel: Channel,
 }
 
 impl Azure {
@@ -133,80 +133,9 @@ impl Azure {
         Self {
             // Without version: a newer version of the key still opens what an older one wrapped.
             id: KeyId::new(format!("azkv:{}keys/{}", key.vault, key.name)),
+            channel: Channel::new(key.vault.clone(), client, tokens),
             key,
-            client,
-            tokens,
-            wanted: Mutex::new(None),
         }
-    }
-
-    /// Sends one request, with one more try for each thing that a challenge can ask: a token at
-    /// all, and another one than that which was sent.
-    async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<Answer, KeyError> {
-        let known = self
-            .wanted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let mut wanted = known;
-        for _ in 0..3 {
-            let bearer = match &wanted {
-                Some(request) => Some(self.tokens.token(request).await?),
-                None => None,
-            };
-            // Until it is known who asks for it, the key stays here.
-            let content = if bearer.is_some() {
-                body.clone()
-            } else {
-                Bytes::new()
-            };
-            let answer = self.once(&method, path, content, bearer.as_ref()).await?;
-            if answer.status != StatusCode::UNAUTHORIZED {
-                *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) =
-                    wanted.map(|request| TokenRequest {
-                        claims: None,
-                        ..request
-                    });
-                return if answer.status == StatusCode::OK {
-                    Ok(answer)
-                } else {
-                    Err(refusal(answer.status))
-                };
-            }
-            let next = Challenge::read(&answer.head)?.request(&self.key.vault)?;
-            if wanted.as_ref() == Some(&next) {
-                break;
-            }
-            wanted = Some(next);
-        }
-        Err(KeyError::Refused { status: 401 })
-    }
-
-    async fn once(
-        &self,
-        method: &Method,
-        path: &str,
-        body: Bytes,
-        bearer: Option<&Secret>,
-    ) -> Result<Answer, KeyError> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}?api-version=7.4", self.key.vault))
-            .header(header::ACCEPT, "application/json");
-        if method == Method::POST {
-            request = request.header(header::CONTENT_TYPE, "application/json");
-        }
-        if let Some(bearer) = bearer {
-            let text = Zeroizing::new([b"Bearer ".as_slice(), bearer.expose()].concat());
-            let mut value = HeaderValue::from_bytes(&text)
-                .map_err(|_| KeyError::Credential(Some("it cannot stand in a header".into())))?;
-            value.set_sensitive(true);
-            request = request.header(header::AUTHORIZATION, value);
-        }
-        let request = request.body(body).map_err(|_| KeyError::Address {
-            what: "no request can be made of it",
-        })?;
-        send(&self.client, request).await
     }
 
     async fn current_version(&self) -> Result<String, KeyError> {
@@ -214,7 +143,7 @@ impl Azure {
             return Ok(version.clone());
         }
         let path = format!("keys/{}", self.key.name);
-        let mut answer = self.ask(Method::GET, &path, Bytes::new()).await?;
+        let mut answer = self.channel.ask(Method::GET, &path, Bytes::new()).await?;
         answer
             .body
             .take("/key/kid")
@@ -233,7 +162,7 @@ impl Azure {
         let value = Zeroizing::new(URL_SAFE_NO_PAD.encode(value));
         let body = object(&[("alg", ALGORITHM), ("value", &value)]);
         let path = format!("keys/{}/{version}/{operation}", self.key.name);
-        let mut answer = self.ask(Method::POST, &path, body).await?;
+        let mut answer = self.channel.ask(Method::POST, &path, body).await?;
         let kid = answer.body.take("/kid");
         if kid.and_then(|kid| self.key.version_of(&kid).map(|found| found == version)) != Some(true)
         {

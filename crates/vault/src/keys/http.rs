@@ -9,19 +9,19 @@ use zeroize::{Zeroize, Zeroizing};
 use super::KeyError;
 
 /// The answer to a request, read to its end.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) head: http::HeaderMap,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) head: http::HeaderMap,
     /// `Null` when the body is not JSON.
-    pub(super) body: Body,
+    pub(crate) body: Body,
 }
 
 /// JSON whose texts are overwritten when it is dropped.
-pub(super) struct Body(Value);
+pub(crate) struct Body(Value);
 
 impl Body {
     /// The text at a JSON pointer, taken out.
-    pub(super) fn take(&mut self, pointer: &str) -> Option<Zeroizing<String>> {
+    pub(crate) fn take(&mut self, pointer: &str) -> Option<Zeroizing<String>> {
         match self.0.pointer_mut(pointer).map(Value::take) {
             Some(Value::String(text)) => Some(Zeroizing::new(text)),
             _ => None,
@@ -29,7 +29,7 @@ impl Body {
     }
 
     /// The texts of the list at a JSON pointer.
-    pub(super) fn texts(&self, pointer: &str) -> impl Iterator<Item = &str> {
+    pub(crate) fn texts(&self, pointer: &str) -> impl Iterator<Item = &str> {
         self.0
             .pointer(pointer)
             .and_then(Value::as_array)
@@ -55,7 +55,7 @@ fn wipe(value: &mut Value) {
 }
 
 /// Sends `request` to an address that the operator wrote down.
-pub(super) async fn send(client: &Client, request: Request<Bytes>) -> Result<Answer, KeyError> {
+pub(crate) async fn send(client: &Client, request: Request<Bytes>) -> Result<Answer, KeyError> {
     let limits = Limits {
         max_body: 64 * 1024,
         ..Limits::default()
@@ -78,7 +78,7 @@ pub(super) async fn send(client: &Client, request: Request<Bytes>) -> Result<Ans
 
 /// A JSON object with these members, in a buffer that is overwritten after it was sent. The
 /// values are base64 or names: nothing in them needs escaping.
-pub(super) fn object(members: &[(&str, &str)]) -> Bytes {
+pub(crate) fn object(members: &[(&str, &str)]) -> Bytes {
     let length = members
         .iter()
         .map(|(name, value)| name.len() + value.len() + 6)
@@ -99,7 +99,7 @@ pub(super) fn object(members: &[(&str, &str)]) -> Bytes {
 }
 
 /// What a status means for every key service, where the service does not say more.
-pub(super) fn refusal(status: StatusCode) -> KeyError {
+pub(crate) fn refusal(status: StatusCode) -> KeyError {
     match status.as_u16() {
         404 | 410 => KeyError::Unknown,
         // 412 and 473: a HashiCorp replica that is behind, or stands by.
