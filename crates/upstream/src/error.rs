@@ -53,6 +53,8 @@ pub enum UpstreamError {
     Redirect {
         /// The status.
         status: StatusCode,
+        /// Whether it leads to another origin.
+        foreign: bool,
     },
     /// HTTP 404 or 400 within a session: the server forgot it. A new connection opens a new one.
     #[error("the server ended the session")]

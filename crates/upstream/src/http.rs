@@ -3,6 +3,7 @@
 mod client;
 mod events;
 mod exchange;
+mod origin;
 mod post;
 mod replies;
 mod stream;
@@ -14,6 +15,7 @@ pub use client::HttpClient;
 pub(crate) use client::without_user;
 pub(crate) use events::Events;
 pub(crate) use exchange::HttpExchange;
+pub(crate) use origin::is_same;
 pub(crate) use post::{Endpoint, Reply, configured, media_type, reply};
 pub(crate) use replies::send as send_queued;
 

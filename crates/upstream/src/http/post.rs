@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
+use http::header::{ACCEPT, CONTENT_TYPE, HOST, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method as Verb, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -13,7 +13,7 @@ use portcullis_mcp::{Era, ProtocolVersion};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
 
-use super::{HttpClient, without_user};
+use super::{HttpClient, origin, without_user};
 use crate::outgoing::Call;
 use crate::peer::Peer;
 use crate::{StartupFailure, UpstreamError};
@@ -112,13 +112,13 @@ impl Endpoint {
                 head.insert(name, text);
             }
         }
-        self.client.send(self.post(head, text)?).await
+        self.send(self.post(head, text)?).await
     }
 
     /// POSTs a notification, or an answer to a request of the server.
     pub(crate) async fn tell(&self, text: String) -> Result<(), UpstreamError> {
         let request = self.post(self.head(self.peer.version()), text)?;
-        let response = timeout(TELL_TIMEOUT, self.client.send(request))
+        let response = timeout(TELL_TIMEOUT, self.send(request))
             .await
             .map_err(|_| UpstreamError::TimedOut)??;
         match response.status() {
@@ -150,7 +150,7 @@ impl Endpoint {
         *request.method_mut() = verb;
         *request.uri_mut() = self.url.clone();
         *request.headers_mut() = head;
-        self.client.send(request).await
+        self.send(request).await
     }
 
     /// What a status that is not success means. In a session, 404 says that the server forgot
@@ -160,7 +160,10 @@ impl Endpoint {
         let forgotten = matches!(status.as_u16(), 400 | 404 | 405);
         let error = match status.as_u16() {
             401 => UpstreamError::Unauthorized,
-            300..=399 => UpstreamError::Redirect { status },
+            300..=399 => UpstreamError::Redirect {
+                status,
+                foreign: false,
+            },
             400 | 404 if self.has_session() => UpstreamError::SessionEnded,
             _ => UpstreamError::Http { status, code },
         };
@@ -168,6 +171,26 @@ impl Endpoint {
             self.peer.lifeline.end(error.clone());
         }
         error
+    }
+
+    /// Sends a request. A server that sends us to another origin is not the one that was registered;
+    /// a redirect within the origin is a response like others.
+    async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, UpstreamError> {
+        let response = self.client.send(request).await?;
+        let status = response.status();
+        let location = response.headers().get(LOCATION);
+        match location.filter(|_| status.is_redirection()) {
+            Some(location) if origin::is_left(&self.url, location.as_bytes()) => {
+                Err(UpstreamError::Redirect {
+                    status,
+                    foreign: true,
+                })
+            }
+            _ => Ok(response),
+        }
     }
 
     fn post(

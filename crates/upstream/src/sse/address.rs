@@ -1,7 +1,9 @@
 //! The address that an `endpoint` event gives.
 
 use http::Uri;
-use http::uri::{Authority, PathAndQuery};
+use http::uri::PathAndQuery;
+
+use crate::http::is_same;
 
 /// Where messages go, by a reference relative to the stream's address (RFC 3986, section 5.2).
 /// `None` when that is no address of the same origin. Dot segments are refused: no server needs
@@ -15,7 +17,7 @@ pub(crate) fn resolve(stream: &Uri, reference: &str) -> Option<Uri> {
     if reference.contains("://") && is_absolute(reference) {
         let uri: Uri = reference.parse().ok()?;
         let has_user = uri.authority()?.as_str().contains('@');
-        let fits = !has_user && same_origin(stream, &uri) && is_plain(uri.path());
+        let fits = !has_user && is_same(stream, &uri) && is_plain(uri.path());
         return fits.then_some(uri);
     }
     // `//host/…` names another host.
@@ -46,20 +48,6 @@ fn is_absolute(reference: &str) -> bool {
     reference
         .split_once(':')
         .is_some_and(|(scheme, _)| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()))
-}
-
-fn same_origin(a: &Uri, b: &Uri) -> bool {
-    let host = |uri: &Uri| uri.host().map(str::to_ascii_lowercase);
-    a.scheme() == b.scheme() && host(a) == host(b) && port(a) == port(b)
-}
-
-fn port(uri: &Uri) -> Option<u16> {
-    let named = uri.authority().and_then(Authority::port_u16);
-    named.or(match uri.scheme_str()? {
-        "http" => Some(80),
-        "https" => Some(443),
-        _ => None,
-    })
 }
 
 fn is_plain(path: &str) -> bool {

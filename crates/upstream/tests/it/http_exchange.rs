@@ -166,6 +166,7 @@ async fn other_statuses_leave_the_connection_open() {
         "busy" => Reply::status(503).body("header-secret body"),
         "denied" => Reply::status(401),
         "moved" => Reply::status(302).with("location", "http://127.0.0.1:1/"),
+        "renamed" => Reply::status(308).with("location", "/mcp/"),
         _ => Reply::status(405),
     }))
     .await;
@@ -177,7 +178,11 @@ async fn other_statuses_leave_the_connection_open() {
     assert!(matches!(error("denied").await, UpstreamError::Unauthorized));
     assert!(matches!(
         error("moved").await,
-        UpstreamError::Redirect { .. }
+        UpstreamError::Redirect { foreign: true, .. }
+    ));
+    assert!(matches!(
+        error("renamed").await,
+        UpstreamError::Redirect { foreign: false, .. }
     ));
     assert!(connection.is_alive());
 }

@@ -153,7 +153,10 @@ async fn a_refused_credential_and_a_redirect_are_final() {
     let endpoint =
         Endpoint::start(move |_| Reply::status(307).with("location", target.clone())).await;
     let error = upstream(endpoint.spec()).connection().await.unwrap_err();
-    assert!(matches!(error, UpstreamError::Redirect { .. }), "{error}");
+    assert!(
+        matches!(error, UpstreamError::Redirect { foreign: true, .. }),
+        "{error}"
+    );
     assert!(other.seen().is_empty(), "the credential went nowhere else");
 }
 
