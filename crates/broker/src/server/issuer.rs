@@ -1,0 +1,119 @@
+//! The issuer through which a user's token is exchanged.
+//!
+//! Everything that carries the caller's token out goes through [`Parts::at_issuer`]: to the token
+//! endpoint of the issuer that made the token, and of no other.
+
+use std::sync::Arc;
+
+use portcullis_config::{Cloud as CloudName, Entra, Issuer, IssuerKind};
+use portcullis_egress::Naming;
+use portcullis_oauth::{
+    BackChannel, Discovery, DiscoverySettings, Growth, IssuerQuery, Pkce, TokenClient,
+};
+use portcullis_token::entra::{Cloud, Version};
+use url::Url;
+
+use super::Parts;
+use crate::caller::{Caller, SubjectToken};
+use crate::client::{self, At};
+use crate::needed::{Needed, Reason};
+
+impl Parts {
+    /// The caller's token and the token endpoint that may see it.
+    pub(super) async fn at_issuer<'a>(
+        &self,
+        caller: &Caller<'a>,
+    ) -> Result<(&'a SubjectToken, TokenClient), Needed> {
+        let through = self.setup.source.grant.through();
+        let (Some(name), Some(issuer)) = (through, &self.setup.through) else {
+            return Err(Needed::refused(Reason::Client));
+        };
+        let subject = caller
+            .subject
+            .ok_or(Needed::refused(Reason::SubjectMissing))?;
+        if caller.issuer != Some(name) {
+            return Err(Needed::refused(Reason::SubjectForeign));
+        }
+        let client = match &issuer.kind {
+            IssuerKind::Entra(entra) => self.at_entra(issuer, entra, caller.tenant).await?,
+            IssuerKind::Oidc { issuer: id } => self.at_standard(issuer, id).await?,
+            IssuerKind::Spiffe(_) => return Err(Needed::refused(Reason::SubjectForeign)),
+        };
+        Ok((subject, client))
+    }
+
+    /// Entra's token endpoint follows from the tenant; there is nothing to discover.
+    async fn at_entra(
+        &self,
+        issuer: &Issuer,
+        entra: &Entra,
+        tenant: &str,
+    ) -> Result<TokenClient, Needed> {
+        let known = |one: &&String| one.eq_ignore_ascii_case(tenant);
+        let Some(tenant) = entra.tenants.iter().find(known) else {
+            return Err(Needed::refused(Reason::SubjectForeign));
+        };
+        let mut cloud = match entra.cloud {
+            CloudName::Global => Cloud::global(),
+            CloudName::UsGovernment => Cloud::us_government(),
+            CloudName::China => Cloud::china(),
+        };
+        if let Some(authority) = &entra.authority_url {
+            authority.trim_end_matches('/').clone_into(&mut cloud.login);
+        }
+        let at = At {
+            is_entra: true,
+            algorithms: None,
+        };
+        let endpoint = Url::parse(&cloud.token_url(tenant))
+            .map_err(|_| Needed::refused(Reason::AuthorizationServer))?;
+        let channel = BackChannel::without_metadata(
+            self.through.clone(),
+            &cloud.issuer(Version::V2, tenant),
+            Arc::new(self.own_identity(issuer, at).await?),
+            Naming::Configured,
+        );
+        Ok(TokenClient::new(channel, endpoint).growth(Growth::SameResource))
+    }
+
+    async fn at_standard(&self, issuer: &Issuer, id: &str) -> Result<TokenClient, Needed> {
+        let url = issuer.metadata_url.as_deref().map(Url::parse).transpose();
+        let url = url.map_err(|_| Needed::refused(Reason::AuthorizationServer))?;
+        let query = IssuerQuery::configured(id)
+            .with_pkce(Pkce::Unused)
+            .with_metadata_url(url);
+        let metadata = match issuer.ca {
+            None => self.far.authorization_server(&query).await,
+            Some(_) => {
+                let clock = Arc::clone(&self.context.clock);
+                let settings = DiscoverySettings::default();
+                let own = Discovery::new(self.through.clone(), settings, clock);
+                own.authorization_server(&query).await
+            }
+        };
+        let metadata = metadata.map_err(|error| self.no_metadata(&error))?;
+        let at = At {
+            is_entra: false,
+            algorithms: metadata
+                .token_endpoint_auth_signing_alg_values_supported
+                .as_deref(),
+        };
+        let identity = Arc::new(self.own_identity(issuer, at).await?);
+        TokenClient::at(self.through.clone(), &metadata, identity)
+            .map_err(|error| self.no_metadata(&error))
+    }
+
+    async fn own_identity(
+        &self,
+        issuer: &Issuer,
+        at: At<'_>,
+    ) -> Result<portcullis_oauth::ClientIdentity, Needed> {
+        let Some(client) = &issuer.client else {
+            return Err(Needed::refused(Reason::Client));
+        };
+        let context = &self.context;
+        client::identity(client, at, &*context.secrets, &context.base)
+            .await
+            .map_err(|error| self.no_client(&error))
+    }
+}
