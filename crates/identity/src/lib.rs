@@ -23,6 +23,7 @@ mod source;
 pub use certificate::{CERTIFICATES, Certificate, CertificateUnreadable};
 pub use issuers::{CertificateEntry, Context, Inventory, IssuerEntry, Issuers, Probed};
 pub use problem::Problem;
+pub use profile::cloud;
 pub use registration::{RegistrationError, client_identity};
 pub use rejected::{Kind, Rejected};
 pub use secrets::{LocalSecrets, SecretError, Secrets};

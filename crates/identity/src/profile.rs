@@ -46,12 +46,8 @@ pub(crate) fn compile(name: &str, issuer: &config::Issuer) -> Issuer {
 
 /// The hosts of an Entra issuer. `authority-url` takes the place of the sign-in host, in
 /// addresses and in the issuers of version 2.0 tokens.
-pub(crate) fn cloud(entra: &config::Entra) -> Cloud {
-    let mut cloud = match entra.cloud {
-        config::Cloud::Global => Cloud::global(),
-        config::Cloud::UsGovernment => Cloud::us_government(),
-        config::Cloud::China => Cloud::china(),
-    };
+pub fn cloud(entra: &config::Entra) -> Cloud {
+    let mut cloud = national(entra.cloud);
     let origin = |url: &String| url.trim_end_matches('/').to_owned();
     if let Some(url) = &entra.authority_url {
         cloud.login = origin(url);
@@ -60,6 +56,15 @@ pub(crate) fn cloud(entra: &config::Entra) -> Cloud {
         cloud.graph = origin(url);
     }
     cloud
+}
+
+/// The hosts of a cloud, as they are called whoever stands in front of them.
+pub(crate) fn national(cloud: config::Cloud) -> Cloud {
+    match cloud {
+        config::Cloud::Global => Cloud::global(),
+        config::Cloud::UsGovernment => Cloud::us_government(),
+        config::Cloud::China => Cloud::china(),
+    }
 }
 
 fn rules(entra: &config::Entra) -> EntraRules {

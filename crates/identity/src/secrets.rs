@@ -87,14 +87,10 @@ impl Secrets for LocalSecrets {
             SecretRef::Env(name) => std::env::var(name)
                 .map(SecretString::from)
                 .map_err(|_| SecretError::Missing(reference.clone()))?,
-            SecretRef::File(path) => {
-                self.file(path)
-                    .await
-                    .map_err(|source| SecretError::File {
-                        reference: reference.clone(),
-                        source,
-                    })?
-            }
+            SecretRef::File(path) => self.file(path).await.map_err(|source| SecretError::File {
+                reference: reference.clone(),
+                source,
+            })?,
             _ => return Err(SecretError::Unsupported(reference.clone())),
         };
         if secret.expose_secret().is_empty() {

@@ -206,7 +206,9 @@ impl Parts<'_> {
             config::IssuerKind::Spiffe(_) => return Ok(None),
         };
         let place = self.issuer.metadata_url.as_ref().or(own_place.as_ref());
-        let place = place.map(|text| self.url("metadata-url", text)).transpose()?;
+        let place = place
+            .map(|text| self.url("metadata-url", text))
+            .transpose()?;
         let query = IssuerQuery::configured(&issuer)
             .with_pkce(Pkce::Unused)
             .with_metadata_url(place);
@@ -241,7 +243,10 @@ impl Parts<'_> {
                 KeyPlace::Discovered(Arc::clone(&metadata.discovery), metadata.query.clone())
             }
             (None, _, None) => {
-                return Err(Problem::new(self.place, "it is not known where the keys are"));
+                return Err(Problem::new(
+                    self.place,
+                    "it is not known where the keys are",
+                ));
             }
         };
         Ok(KeyCache::new(
@@ -281,10 +286,12 @@ impl Parts<'_> {
         let cloud = profile::cloud(entra);
         let login = self.url("authority-url", &cloud.login)?;
         let graph = self.url("graph-url", &cloud.graph)?;
+        // A token is for Graph by its own name, wherever it is asked.
+        let resource = self.url("cloud", &profile::national(entra.cloud).graph)?;
         let tokens = AppTokens::new(
             self.client.clone(),
             login,
-            graph.clone(),
+            resource,
             Arc::clone(identity),
             self.clock(),
         );

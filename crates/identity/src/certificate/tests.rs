@@ -52,7 +52,10 @@ fn a_spiffe_id_is_the_one_uri_of_the_trust_domain() {
         assert!(!check(&[wrong]), "{wrong}");
     }
     assert!(!check(&[]));
-    assert!(!check(&["spiffe://example.org/a", "spiffe://example.org/b"]));
+    assert!(!check(&[
+        "spiffe://example.org/a",
+        "spiffe://example.org/b"
+    ]));
 }
 
 #[test]
@@ -87,7 +90,11 @@ fn a_subject_is_written_so_that_none_can_pass_for_another() {
     };
     let (organisation, name) = (DnType::OrganizationName, DnType::CommonName);
     assert_eq!(
-        check(&[(organisation.clone(), "Contoso"), (name.clone(), "importer")]).as_deref(),
+        check(&[
+            (organisation.clone(), "Contoso"),
+            (name.clone(), "importer")
+        ])
+        .as_deref(),
         Some("CN=importer,O=Contoso")
     );
     assert_eq!(

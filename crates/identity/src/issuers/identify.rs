@@ -28,11 +28,7 @@ impl Issuers {
     /// # Errors
     /// [`Rejected`]. Of an issuer that cannot be asked, and of groups that cannot be looked up, it
     /// is of the kind [`Kind::Unavailable`].
-    pub async fn identify(
-        &self,
-        shown: &Shown<'_>,
-        at: &Endpoint,
-    ) -> Result<Identified, Rejected> {
+    pub async fn identify(&self, shown: &Shown<'_>, at: &Endpoint) -> Result<Identified, Rejected> {
         let token = shown.token.expose_secret();
         if token.is_empty() {
             return Err(Rejected::missing());
@@ -170,10 +166,7 @@ impl Issuers {
         };
         let name = identity.token_id.as_deref();
         let name = name.unwrap_or_else(|| shown.token.expose_secret());
-        let moved = self
-            .memory
-            .sightings
-            .moved(&identity.issuer, name, address);
+        let moved = self.memory.sightings.moved(&identity.issuer, name, address);
         if moved {
             tracing::warn!(
                 code = "token-from-two-networks",

@@ -66,7 +66,11 @@ impl Issuers {
     #[must_use]
     pub fn describe(&self) -> Inventory {
         Inventory {
-            issuers: self.entries.values().map(|entry| entry.describe()).collect(),
+            issuers: self
+                .entries
+                .values()
+                .map(|entry| entry.describe())
+                .collect(),
             certificates: self.certificates.as_ref().map(|rules| {
                 let (names, trust_domain) = match &rules.names {
                     CertificateNames::Spiffe { trust_domain } => {
@@ -105,7 +109,11 @@ impl Entry {
                         .iter()
                         .map(move |tenant| rules.cloud.issuer(version, tenant))
                 };
-                ("entra", rules.versions.iter().flat_map(of).collect(), rules.guests)
+                (
+                    "entra",
+                    rules.versions.iter().flat_map(of).collect(),
+                    rules.guests,
+                )
             }
         };
         let signed = config.tokens == TokenForm::Jwt;
@@ -115,7 +123,11 @@ impl Entry {
             accepts,
             tokens: if signed { "signed" } else { "opaque" },
             algorithms: match signed {
-                true => profile.algorithms.iter().map(|one| Algorithm::as_str(*one)).collect(),
+                true => profile
+                    .algorithms
+                    .iter()
+                    .map(|one| Algorithm::as_str(*one))
+                    .collect(),
                 false => Vec::new(),
             },
             token_types: match signed {

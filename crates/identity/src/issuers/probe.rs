@@ -116,7 +116,11 @@ impl Entry {
         }
         for skipped in keys.skipped() {
             let id = skipped.id.as_deref().unwrap_or("without an id");
-            report.found(format!("a key is left out ({}): {}", printable(id), skipped.fault));
+            report.found(format!(
+                "a key is left out ({}): {}",
+                printable(id),
+                skipped.fault
+            ));
         }
         if let IssuerKind::Entra(rules) = &self.profile.kind
             && rules.tenants.len() > 1

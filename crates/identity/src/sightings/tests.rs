@@ -23,7 +23,11 @@ fn more_tokens_than_slots_forget_but_do_not_accuse() {
     let sightings = Sightings::new();
     let wrong = (0..4 * SLOTS)
         .filter(|number| {
-            let from = if number % 2 == 0 { "192.0.2.1" } else { "192.0.2.2" };
+            let from = if number % 2 == 0 {
+                "192.0.2.1"
+            } else {
+                "192.0.2.2"
+            };
             sightings.moved("corp", &number.to_string(), address(from))
         })
         .count();
