@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use http::Method;
+use portcullis_identity::{Certificate, Scheme};
 use secrecy::SecretString;
 
-use crate::listener::PeerCertificate;
 use crate::session::Agreed;
 
 /// One message at the door: where it came in, what it claims, and the credential it shows.
@@ -25,12 +26,26 @@ pub struct Arrival {
 pub enum Credential {
     /// Nothing was presented.
     None,
-    /// `Authorization: Bearer …` (RFC 6750 section 2.1).
-    Bearer(SecretString),
-    /// An `Authorization` header that is not a bearer token.
+    /// `Authorization: Bearer …` (RFC 6750 section 2.1) or `Authorization: DPoP …` (RFC 9449
+    /// section 7.1).
+    Token(ShownToken),
+    /// An `Authorization` header that is neither, or more than one.
     Unreadable,
     /// The caller started this very process and owns its standard input.
     Process,
+}
+
+/// A token as it came.
+#[derive(Debug)]
+pub struct ShownToken {
+    /// By which scheme.
+    pub scheme: Scheme,
+    /// The token.
+    pub token: SecretString,
+    /// The `DPoP` header, if there is exactly one.
+    pub proof: Option<String>,
+    /// The method and the path of the request, with its query: what the proof is about.
+    pub request: (Method, String),
 }
 
 /// The parts of an arrival that are safe to keep.
@@ -41,7 +56,7 @@ pub struct Facts {
     /// The peer address, for HTTP.
     pub remote: Option<SocketAddr>,
     /// The certificate by which the caller's end of the connection proved itself, for HTTP over TLS.
-    pub certificate: Option<Arc<PeerCertificate>>,
+    pub certificate: Option<Arc<Certificate>>,
     /// True when a proxy header says that the peer address is not the caller's.
     pub forwarded: bool,
     /// Which profile the message is for.

@@ -228,7 +228,7 @@ impl Entry {
     /// Closes the entry with a refusal.
     pub(crate) fn refuse(&mut self, refusal: &Refusal) {
         let face = refusal.reason().face();
-        self.closed.reason = Some(face.id.to_owned());
+        self.closed.reason = Some(refusal.id().to_owned());
         // A pin that does not hold is a "no" like that of a policy.
         if face.origin == Origin::Policy && self.closed.decision == "none" {
             "deny".clone_into(&mut self.closed.decision);

@@ -2,21 +2,28 @@
 //!
 //! `Arrival → Authenticated`. The credential is consumed here and goes no further.
 
+mod challenge;
 mod principal;
+mod tokens;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use portcullis_config as config;
+use portcullis_identity::{Issuers, Scheme};
 use portcullis_policy::PrincipalKind;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
-use crate::arrival::{Arrival, Credential, Facts};
+use crate::arrival::{Arrival, Credential, Facts, ShownToken};
+use crate::clock;
+use crate::profile::Profile;
 use crate::refusal::{Reason, Refusal};
 
+pub(crate) use challenge::Challenges;
 pub(crate) use principal::kind_name;
 pub use principal::{Principal, SignedIn};
+use tokens::Tokens;
 
 /// Proof that the caller is known. Holds no credential.
 #[derive(Debug)]
@@ -42,11 +49,17 @@ pub(crate) struct Authenticator {
     loopback: Option<Arc<Principal>>,
     process: Arc<Principal>,
     required: bool,
+    tokens: Option<Tokens>,
 }
 
 impl Authenticator {
-    /// Builds the table of keys. `required` is the control `authentication`.
-    pub(crate) fn new(authn: &config::Authn, required: bool) -> Self {
+    /// Builds the table of keys. `required` is the control `authentication`; `issuers` are made from
+    /// the same configuration, where it has any.
+    pub(crate) fn new(
+        authn: &config::Authn,
+        required: bool,
+        issuers: Option<Arc<Issuers>>,
+    ) -> Self {
         let keys = authn
             .keys
             .iter()
@@ -70,6 +83,7 @@ impl Authenticator {
             loopback: local.map(|name| Arc::new(user(name, "loopback"))),
             process: Arc::new(user(local.unwrap_or("local"), "stdio")),
             required,
+            tokens: issuers.map(|issuers| Tokens::new(authn, issuers)),
         }
     }
 
@@ -77,11 +91,21 @@ impl Authenticator {
     ///
     /// A credential that is shown is judged, even where none would be needed: a wrong key on
     /// loopback is refused, not ignored.
-    pub(crate) fn authenticate(&self, arrival: Arrival) -> Result<Authenticated, Refusal> {
+    ///
+    /// `at` is the endpoint that the message is for: a token is for one endpoint.
+    pub(crate) async fn authenticate(
+        &self,
+        arrival: Arrival,
+        at: Option<&Profile>,
+    ) -> Result<Authenticated, Refusal> {
         let Arrival { credential, facts } = arrival;
         let principal = match credential {
             Credential::Process => Arc::clone(&self.process),
-            Credential::Bearer(token) => self.by_key(&token)?,
+            Credential::Token(shown) => match (self.by_key(&shown), &self.tokens) {
+                (Some(principal), _) => principal,
+                (None, Some(tokens)) => Arc::new(tokens.by_token(&shown, &facts, at).await?),
+                (None, None) => return Err(Refusal::new(Reason::CredentialInvalid)),
+            },
             Credential::Unreadable => return Err(Refusal::new(Reason::CredentialInvalid)),
             Credential::None => self.without_credential(&facts)?,
         };
@@ -95,18 +119,32 @@ impl Authenticator {
             || self.loopback.as_deref() == Some(principal)
             || *self.process == *principal
             || (!self.required && *principal == user("anonymous", "none"))
+            || self.still_takes(principal)
     }
 
-    fn by_key(&self, token: &SecretString) -> Result<Arc<Principal>, Refusal> {
+    /// Whether the token of a caller has not ended, and its issuer is still believed.
+    fn still_takes(&self, principal: &Principal) -> bool {
+        let (Some(token), Some(tokens)) = (principal.signed_in(), &self.tokens) else {
+            return false;
+        };
+        token.expires > clock::unix_seconds() && tokens.takes(&token.issuer)
+    }
+
+    fn by_key(&self, shown: &ShownToken) -> Option<Arc<Principal>> {
+        if shown.scheme != Scheme::Bearer {
+            return None;
+        }
         // The table is keyed by the digest, so that looking up leaks nothing about a stored key.
-        let digest: [u8; 32] = Sha256::digest(token.expose_secret().as_bytes()).into();
-        self.keys
-            .get(&digest)
-            .map(Arc::clone)
-            .ok_or_else(|| Refusal::new(Reason::CredentialInvalid))
+        let digest: [u8; 32] = Sha256::digest(shown.token.expose_secret().as_bytes()).into();
+        self.keys.get(&digest).map(Arc::clone)
     }
 
     fn without_credential(&self, facts: &Facts) -> Result<Arc<Principal>, Refusal> {
+        if let Some(tokens) = &self.tokens
+            && let Some(principal) = tokens.by_certificate(facts)
+        {
+            return Ok(Arc::new(principal));
+        }
         let from_loopback = facts
             .remote
             .is_some_and(|peer| peer.ip().to_canonical().is_loopback());

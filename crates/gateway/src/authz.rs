@@ -174,10 +174,14 @@ impl Authz {
         match &*decision {
             Decision::Permit { policies } => Ok(policies.clone()),
             Decision::StepUp(step_up) if !self.step_up => Ok(step_up.policies.clone()),
-            Decision::StepUp(step_up) => Err(Denied {
+            Decision::StepUp(step_up) if routed.principal().can_step_up() => Err(Denied {
                 step_up: Some(step_up.clone()),
                 ..Denied::by(step_up.policies.clone(), Reason::StepUpRequired)
             }),
+            Decision::StepUp(step_up) => {
+                let policies = step_up.policies.clone();
+                Err(Denied::by(policies, Reason::StepUpImpossible))
+            }
             Decision::Deny(denial) => {
                 let reason = match denial {
                     Denial::NoPermit | Denial::Forbidden { .. } => Reason::PolicyDenied,

@@ -18,6 +18,7 @@ use crate::audit::Trail;
 use crate::authn::Principal;
 use crate::clients::Clients;
 use crate::clock;
+use crate::facilities::Facilities;
 use crate::feed::Running;
 use crate::listening::Streams;
 use crate::load::Loaded;
@@ -82,6 +83,9 @@ pub enum OpenError {
     /// TLS could not be set up.
     #[error("tls cannot be set up")]
     Tls(#[from] UpstreamError),
+    /// What the configuration needs besides itself is not there: every problem.
+    #[error("{}", .0.join("; "))]
+    Configuration(Vec<String>),
 }
 
 /// What a look at a server showed.
@@ -141,10 +145,13 @@ impl Gateway {
     /// # Errors
     /// When the store cannot be read or TLS cannot be set up.
     pub async fn open(loaded: Loaded, stores: Stores) -> Result<Arc<Self>, OpenError> {
+        let facilities = Facilities::open(&loaded, &*stores.sessions)
+            .await
+            .map_err(OpenError::Configuration)?;
         close_lost_entries(&*stores.audit).await?;
         let (trail, writer) = Trail::start(Arc::clone(&stores.audit));
         let gateway = Arc::new(Self {
-            snapshot: ArcSwap::from_pointee(Snapshot::new(loaded)),
+            snapshot: ArcSwap::from_pointee(Snapshot::new(loaded, facilities)),
             sessions: Sessions::open(Arc::clone(&stores.sessions)).await?,
             clients: Clients::default(),
             tickets: Tickets::open(&*stores.sessions).await?,
@@ -169,12 +176,17 @@ impl Gateway {
     }
 
     /// Takes a new configuration into use. Messages under way keep the one they started with.
-    pub async fn reload(&self, loaded: Loaded) {
-        let snapshot = Arc::new(Snapshot::new(loaded));
+    ///
+    /// # Errors
+    /// Every problem with what the configuration needs besides itself. Nothing is changed then.
+    pub async fn reload(&self, loaded: Loaded) -> Result<(), Vec<String>> {
+        let facilities = self.snapshot().facilities().renew(&loaded).await?;
+        let snapshot = Arc::new(Snapshot::new(loaded, facilities));
         self.snapshot.store(Arc::clone(&snapshot));
         self.servers.sweep(snapshot.config()).await;
         self.news
             .send_modify(|news| news.reloads = news.reloads.wrapping_add(1));
+        Ok(())
     }
 
     /// Ends every stream that hosts listen on, and lets no new one last. Calls under way go on.

@@ -7,8 +7,8 @@
 mod capacity;
 mod detach;
 mod edge;
+mod forwarded;
 mod patience;
-mod peer_certificate;
 mod tls;
 mod write;
 
@@ -26,6 +26,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
+use portcullis_identity::Certificate;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -38,7 +39,6 @@ use capacity::Capacity;
 use patience::{Activity, Answering, Watched};
 use write::Body;
 
-pub use peer_certificate::{CertificateUnreadable, PeerCertificate};
 pub use tls::{ClientCertificates, Tls, TlsError, TlsKey, TlsSettings};
 
 /// How long a client may take to send its request head, and then its body.
@@ -69,7 +69,7 @@ pub async fn serve_tls(
 #[derive(Clone, Debug)]
 struct Peer {
     remote: SocketAddr,
-    certificate: Option<Arc<PeerCertificate>>,
+    certificate: Option<Arc<Certificate>>,
 }
 
 async fn run(
@@ -188,10 +188,10 @@ async fn respond(
     if head.method == Method::GET && head.uri.path() == "/healthz" {
         return write::healthy();
     }
-    let arrival = edge::arrival(&head, peer.remote, peer.certificate);
+    let arrival = edge::arrival(&head, peer.remote, peer.certificate, snapshot.config());
     if let Err(refusal) = edge::check(&head, snapshot.config()) {
         return write::answer(
-            pipeline::turn_away(gateway, &arrival.facts, &refusal),
+            pipeline::turn_away(gateway, &arrival, &refusal),
             edge::Accepted::both(),
             &head.method,
         )
@@ -258,7 +258,7 @@ async fn turned_away(
     verb: &Method,
 ) -> Response<Body> {
     write::answer(
-        pipeline::turn_away(gateway, &arrival.facts, &Refusal::new(reason)),
+        pipeline::turn_away(gateway, arrival, &Refusal::new(reason)),
         edge::Accepted::both(),
         verb,
     )

@@ -17,14 +17,16 @@ mod told;
 use std::future::Future;
 use std::sync::Arc;
 
+use portcullis_identity::{self as identity, Scheme};
 use portcullis_mcp::capabilities::ClientCapabilities;
 use portcullis_mcp::message::{Kind, Message};
 use portcullis_mcp::method::Method;
 use portcullis_mcp::version::Era;
 use portcullis_shield::Verdict;
 
-use crate::arrival::{Arrival, Facts, Transport};
+use crate::arrival::{Arrival, Credential, Facts, Transport};
 use crate::audit::Entry;
+use crate::authn::{Authenticated, Principal};
 use crate::authz::{Denied, Permitted};
 use crate::clients::SessionKey;
 use crate::gateway::Gateway;
@@ -66,6 +68,10 @@ pub(crate) enum Answer {
         status: u16,
         /// The JSON-RPC error.
         body: String,
+        /// The values of `WWW-Authenticate`.
+        challenges: Vec<String>,
+        /// The value of `DPoP-Nonce`.
+        nonce: Option<String>,
         /// False for a notification: JSON-RPC has no answer to it.
         answers: bool,
     },
@@ -90,6 +96,41 @@ struct Asked {
     id: Option<String>,
     era: Era,
     notification: bool,
+    /// For which endpoint, by its name.
+    profile: Option<String>,
+    /// How the credential was shown.
+    scheme: Scheme,
+    principal: Option<Arc<Principal>>,
+}
+
+impl Asked {
+    /// What is known before anything is read.
+    fn new(snapshot: &Snapshot, arrival: &Arrival) -> Self {
+        let scheme = match &arrival.credential {
+            Credential::Token(shown) => shown.scheme,
+            _ => Scheme::Bearer,
+        };
+        Self {
+            id: None,
+            era: assumed_era(&arrival.facts),
+            notification: false,
+            profile: snapshot.profiles().name(&arrival.facts.profile),
+            scheme,
+            principal: None,
+        }
+    }
+
+    /// Of a message in a batch, whose answer has no status of its own.
+    fn in_batch() -> Self {
+        Self {
+            id: None,
+            era: Era::Legacy,
+            notification: false,
+            profile: None,
+            scheme: Scheme::Bearer,
+            principal: None,
+        }
+    }
 }
 
 /// Opens the entry of a message that arrived. It is on record from here on, whatever becomes of it.
@@ -111,11 +152,7 @@ pub(crate) async fn serve(
     body: impl Future<Output = Result<Received, Refusal>>,
 ) -> Answer {
     let snapshot = gateway.snapshot();
-    let mut asked = Asked {
-        id: None,
-        era: assumed_era(&arrival.facts),
-        notification: false,
-    };
+    let mut asked = Asked::new(&snapshot, &arrival);
     match forward(gateway, &snapshot, arrival, body, &mut entry, &mut asked).await {
         Ok(Carried::Answer(answer)) => answer,
         Ok(Carried::Reply(reply)) => {
@@ -125,7 +162,7 @@ pub(crate) async fn serve(
         Ok(Carried::Listening(listening)) => {
             Answer::Listening(Box::new(listening.recorded_in(entry)))
         }
-        Err(refusal) => refuse(&refusal, &asked, &mut entry),
+        Err(refusal) => refuse(&refusal, &asked, &snapshot, &mut entry),
     }
 }
 
@@ -157,15 +194,11 @@ fn reply_stream(
 }
 
 /// Refuses an arrival that the listener turned away at the edge (host, origin, verb, content type).
-pub(crate) fn turn_away(gateway: &Gateway, facts: &Facts, refusal: &Refusal) -> Answer {
+pub(crate) fn turn_away(gateway: &Gateway, arrival: &Arrival, refusal: &Refusal) -> Answer {
     let snapshot = gateway.snapshot();
-    let mut entry = open_entry(gateway, &snapshot, facts);
-    let asked = Asked {
-        id: None,
-        era: assumed_era(facts),
-        notification: false,
-    };
-    refuse(refusal, &asked, &mut entry)
+    let mut entry = open_entry(gateway, &snapshot, &arrival.facts);
+    let asked = Asked::new(&snapshot, arrival);
+    refuse(refusal, &asked, &snapshot, &mut entry)
 }
 
 /// What became of a message that was not refused.
@@ -183,12 +216,7 @@ async fn forward(
     entry: &mut Entry,
     asked: &mut Asked,
 ) -> Result<Carried, Refusal> {
-    let caller = snapshot.authenticator().authenticate(arrival)?; // Arrival → Authenticated
-    entry.principal(caller.principal());
-    let revocation = snapshot.config().controls.revocation;
-    if revocation && gateway.revocations().stops(caller.principal()) {
-        return Err(Refusal::new(Reason::CredentialRevoked));
-    }
+    let caller = identify(gateway, snapshot, arrival, entry, asked).await?; // Arrival → Authenticated
     entry.step("authn");
 
     let routed = snapshot.profiles().route(caller)?; // Authenticated → Routed
@@ -206,6 +234,28 @@ async fn forward(
             carry(gateway, snapshot, routed, message, entry, asked).await
         }
     }
+}
+
+/// Who calls, and that this principal was not revoked.
+async fn identify(
+    gateway: &Gateway,
+    snapshot: &Snapshot,
+    arrival: Arrival,
+    entry: &mut Entry,
+    asked: &mut Asked,
+) -> Result<Authenticated, Refusal> {
+    let at = snapshot.profiles().find(&arrival.facts.profile).cloned();
+    let caller = snapshot
+        .authenticator()
+        .authenticate(arrival, at.as_deref())
+        .await?;
+    entry.principal(caller.principal());
+    asked.principal = Some(Arc::clone(caller.principal()));
+    let revocation = snapshot.config().controls.revocation;
+    if revocation && gateway.revocations().stops(caller.principal()) {
+        return Err(Refusal::new(Reason::CredentialRevoked));
+    }
+    Ok(caller)
 }
 
 /// The path of one message from its endpoint on.
@@ -454,12 +504,26 @@ fn assumed_era(facts: &Facts) -> Era {
     }
 }
 
-fn refuse(refusal: &Refusal, asked: &Asked, entry: &mut Entry) -> Answer {
+fn refuse(refusal: &Refusal, asked: &Asked, snapshot: &Snapshot, entry: &mut Entry) -> Answer {
     reply::log(refusal, entry.id());
     entry.refuse(refusal);
+    let challenges = snapshot.challenges().of(
+        refusal,
+        asked.profile.as_deref(),
+        asked.principal.as_deref(),
+        asked.scheme,
+    );
+    let nonce = refusal
+        .rejected()
+        .and_then(|rejected| match rejected.kind() {
+            identity::Kind::UseDpopNonce { nonce } => Some(nonce.clone()),
+            _ => None,
+        });
     Answer::Refused {
         reason: refusal.reason(),
         status: refusal.status(asked.era),
+        challenges,
+        nonce,
         body: refusal.to_message(asked.id.as_deref(), asked.era, entry.id()),
         answers: !asked.notification,
     }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use portcullis_config::{self as config, Pattern};
+use portcullis_identity::Endpoint;
 use portcullis_mcp::capabilities::ClientCapabilities;
 use portcullis_mcp::names;
 use portcullis_mcp::version::ProtocolVersion;
@@ -27,6 +28,12 @@ pub(crate) struct Profile {
     pub(crate) minimum_version: Option<ProtocolVersion>,
     /// What its servers may ask of a host, and the extensions that it carries.
     pub(crate) features: ClientCapabilities,
+    /// Whose tokens it takes, and for whom they must be.
+    pub(crate) endpoint: Endpoint,
+    /// The scopes that a token must have.
+    pub(crate) scopes: Vec<String>,
+    /// The address by which clients know it.
+    pub(crate) resource: Option<String>,
 }
 
 /// A server's share in a profile.
@@ -113,11 +120,16 @@ impl Routed {
 }
 
 impl Profiles {
+    /// The name of the profile that a message is for; nothing else about it is known yet.
+    pub(crate) fn name(&self, selector: &Selector) -> Option<String> {
+        self.find(selector).map(|profile| profile.name.clone())
+    }
+
     pub(crate) fn new(config: &config::Config) -> Self {
         let mut by_name = HashMap::new();
         let mut by_path = HashMap::new();
         for (name, profile) in &config.profiles {
-            let profile = Arc::new(build(name, profile));
+            let profile = Arc::new(build(name, profile, config));
             by_path.insert(profile.path.clone(), Arc::clone(&profile));
             by_name.insert(name.clone(), profile);
         }
@@ -126,7 +138,7 @@ impl Profiles {
 
     /// Finds the endpoint of a caller that has one already, under this configuration.
     pub(crate) fn again(&self, routed: &Routed) -> Option<Routed> {
-        let profile = self.find(&routed.facts)?;
+        let profile = self.find(&routed.facts.profile)?;
         (profile.name == routed.profile.name).then(|| Routed {
             principal: Arc::clone(&routed.principal),
             profile: Arc::clone(profile),
@@ -134,8 +146,9 @@ impl Profiles {
         })
     }
 
-    fn find(&self, facts: &Facts) -> Option<&Arc<Profile>> {
-        match &facts.profile {
+    /// The endpoint that a message is for, before anything else about it is known.
+    pub(crate) fn find(&self, selector: &Selector) -> Option<&Arc<Profile>> {
+        match selector {
             Selector::Name(name) => self.by_name.get(name),
             Selector::Path(path) => self.by_path.get(path.strip_suffix('/').unwrap_or(path)),
         }
@@ -144,7 +157,7 @@ impl Profiles {
     /// Finds the endpoint an authenticated caller asked for.
     pub(crate) fn route(&self, caller: Authenticated) -> Result<Routed, Refusal> {
         let (principal, facts) = caller.into_parts();
-        match self.find(&facts) {
+        match self.find(&facts.profile) {
             Some(profile) => Ok(Routed {
                 principal,
                 profile: Arc::clone(profile),
@@ -155,7 +168,7 @@ impl Profiles {
     }
 }
 
-fn build(name: &str, profile: &config::Profile) -> Profile {
+fn build(name: &str, profile: &config::Profile, config: &config::Config) -> Profile {
     let members: Vec<Member> = profile
         .servers
         .iter()
@@ -181,6 +194,9 @@ fn build(name: &str, profile: &config::Profile) -> Profile {
             .as_deref()
             .and_then(ProtocolVersion::parse),
         features: features(&profile.features),
+        endpoint: Endpoint::of(config, profile),
+        scopes: profile.scopes.clone(),
+        resource: config.resource(profile),
     }
 }
 

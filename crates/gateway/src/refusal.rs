@@ -12,6 +12,7 @@ use portcullis_mcp::json::{JsonError, quote};
 use portcullis_mcp::message::error_response;
 use portcullis_mcp::version::Era;
 use portcullis_mcp::{codes, error::WireError};
+use portcullis_identity::{self as identity, Rejected};
 use portcullis_policy::StepUp;
 
 pub use table::{Face, Origin, Reason};
@@ -34,6 +35,8 @@ struct Told {
     data: Vec<(&'static str, String)>,
     /// The sign-in that is demanded.
     step_up: Option<StepUp>,
+    /// What is wrong with the credential.
+    rejected: Option<Rejected>,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -84,6 +87,35 @@ impl Refusal {
     /// The sign-in that would do.
     pub(crate) fn step_up(&self) -> Option<&StepUp> {
         self.told.step_up.as_ref()
+    }
+
+    /// A refusal of a credential.
+    pub(crate) fn of_credential(rejected: Rejected) -> Self {
+        let reason = match rejected.kind() {
+            identity::Kind::Missing => Reason::CredentialMissing,
+            identity::Kind::Invalid | identity::Kind::UseDpopNonce { .. } => {
+                Reason::CredentialInvalid
+            }
+            identity::Kind::InsufficientScope => Reason::ScopeInsufficient,
+            identity::Kind::Unavailable => Reason::IssuerUnavailable,
+        };
+        let mut refusal = Self::new(reason).detail(rejected.text());
+        refusal.told.rejected = Some(rejected);
+        refusal
+    }
+
+    /// What is wrong with the credential.
+    pub(crate) fn rejected(&self) -> Option<&Rejected> {
+        self.told.rejected.as_ref()
+    }
+
+    /// The stable id that the audit trail records: that of the reason, or of what is wrong with the
+    /// credential.
+    pub(crate) fn id(&self) -> &'static str {
+        match &self.told.rejected {
+            Some(rejected) => rejected.code(),
+            None => self.reason.face().id,
+        }
     }
 
     /// Attaches the internal cause. It reaches the log and nothing else.

@@ -6,6 +6,7 @@
 
 mod catalogue;
 mod definition;
+mod identity;
 mod pins;
 mod resolve;
 mod shown;
@@ -27,6 +28,7 @@ use pins::{OfKind, Pins};
 
 pub(crate) use catalogue::{Catalogue, Freshness, Listing, Source};
 pub(crate) use definition::{Definition, Item};
+pub(crate) use identity::{Property, Seen, Verdict};
 pub(crate) use resolve::{Call, Found, Round, aim, locate, policy_target, resolve};
 pub(crate) use shown::{Rendered, Text};
 

@@ -94,7 +94,7 @@ impl Seal {
 }
 
 /// A system without randomness must not run: a key that can be guessed is a key everybody has.
-fn random_key() -> Result<Vec<u8>, SealError> {
+pub(crate) fn random_key() -> Result<Vec<u8>, SealError> {
     let mut key = vec![0u8; 32];
     getrandom::fill(&mut key).map_err(|_| SealError::Randomness)?;
     Ok(key)

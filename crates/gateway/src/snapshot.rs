@@ -12,8 +12,9 @@ use portcullis_mcp::json::Limits;
 use portcullis_openapi::Document;
 use portcullis_shield::{self as shield, Shield, Verdict};
 
-use crate::authn::Authenticator;
+use crate::authn::{Authenticator, Challenges};
 use crate::authz::Authz;
+use crate::facilities::Facilities;
 use crate::load::Loaded;
 use crate::profile::Profiles;
 
@@ -34,6 +35,8 @@ pub(crate) struct Snapshot {
     edition: Edition,
     config: config::Config,
     authenticator: Authenticator,
+    challenges: Challenges,
+    facilities: Facilities,
     profiles: Profiles,
     authz: Authz,
     shield: Shield,
@@ -42,7 +45,8 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn new(loaded: Loaded) -> Self {
+    /// `facilities` are made for the same configuration.
+    pub(crate) fn new(loaded: Loaded, facilities: Facilities) -> Self {
         let Loaded {
             config,
             policies,
@@ -53,10 +57,12 @@ impl Snapshot {
         let controls = &config.controls;
         Self {
             edition: Edition::default(),
-            authenticator: Authenticator::new(&config.authn, controls.authentication),
+            authenticator: Authenticator::new(&config.authn, controls.authentication, facilities.issuers.clone()),
+            challenges: Challenges::new(&config),
             profiles: Profiles::new(&config),
             authz: Authz::new(policies, controls),
             shield: shield(&config),
+            facilities,
             config,
             documents,
             base,
@@ -84,6 +90,15 @@ impl Snapshot {
 
     pub(crate) fn authenticator(&self) -> &Authenticator {
         &self.authenticator
+    }
+
+    /// What the configuration needs of the world outside.
+    pub(crate) fn facilities(&self) -> &Facilities {
+        &self.facilities
+    }
+
+    pub(crate) fn challenges(&self) -> &Challenges {
+        &self.challenges
     }
 
     pub(crate) fn profiles(&self) -> &Profiles {

@@ -208,7 +208,7 @@ impl TestGateway {
 
     async fn reload_files(&self) -> Result<(), LoadError> {
         let loaded = load(&self.config_path())?;
-        self.gateway.reload(loaded).await;
-        Ok(())
+        let reloaded = self.gateway.reload(loaded).await;
+        reloaded.map_err(LoadError::Problems)
     }
 }

@@ -1,5 +1,8 @@
 //! `portcullis serve`: the gateway.
 
+mod protect;
+mod tls;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +22,8 @@ use crate::terminal;
 /// and output instead, for hosts that start their servers themselves.
 ///
 /// The configuration and its policies are read again when a file changes or on SIGHUP. A mistake
-/// in them changes nothing: the gateway goes on with what it has and says what is wrong.
+/// in them changes nothing: the gateway goes on with what it has and says what is wrong. With
+/// `[listen.tls]` it serves https, and reads renewed certificates within a minute, or on SIGHUP.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  portcullis serve\n  portcullis serve -c /etc/portcullis/portcullis.toml\n  \
@@ -34,6 +38,7 @@ pub(crate) struct Serve {
 }
 
 pub(crate) async fn run(serve: Serve) -> Result<Exit, Failure> {
+    protect::keep_memory_off_disk();
     let loaded = serve.configuration.load()?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
@@ -50,6 +55,11 @@ pub(crate) async fn run(serve: Serve) -> Result<Exit, Failure> {
     let sources = loaded.sources.clone();
     let store = setup::open_store(&loaded).await?;
     let config = loaded.config.clone();
+    // A certificate that cannot be used is said before anything is started.
+    let tls = match (&config.listen.tls, &serve.stdio) {
+        (Some(listen), None) => Some(tls::load(listen, &loaded).await?),
+        _ => None,
+    };
     let gateway = Gateway::open(loaded, Stores::from(store))
         .await
         .map_err(|error| Failure::because("the gateway cannot start", &error))?;
@@ -57,10 +67,11 @@ pub(crate) async fn run(serve: Serve) -> Result<Exit, Failure> {
         Arc::clone(&gateway),
         serve.configuration.file.clone(),
         sources,
+        tls.clone(),
     ));
     let served = match &serve.stdio {
         Some(profile) => serve_stdio(&gateway, profile).await,
-        None => serve_http(&gateway, &config).await,
+        None => serve_http(&gateway, &config, tls).await,
     };
     reloading.abort();
     gateway.shutdown().await;
@@ -70,6 +81,7 @@ pub(crate) async fn run(serve: Serve) -> Result<Exit, Failure> {
 async fn serve_http(
     gateway: &Arc<Gateway>,
     config: &portcullis_config::Config,
+    tls: Option<listener::Tls>,
 ) -> Result<(), Failure> {
     let address = config.listen.address;
     let socket = tokio::net::TcpListener::bind(address)
@@ -79,8 +91,12 @@ async fn serve_http(
                 .help("another process may use it; set listen.address to another port")
         })?;
     let bound = socket.local_addr().unwrap_or(address);
+    let scheme = match tls {
+        Some(_) => "https",
+        None => "http",
+    };
     terminal::error_line(format!(
-        "{} listens on http://{bound}",
+        "{} listens on {scheme}://{bound}",
         terminal::bold("portcullis")
     ));
     for (name, profile) in &config.profiles {
@@ -90,13 +106,17 @@ async fn serve_http(
             .map(|server| server.name.as_str())
             .collect();
         terminal::error_line(format!(
-            "  {}  http://{bound}{}  {}",
+            "  {}  {scheme}://{bound}{}  {}",
             terminal::cyan(name),
             profile.path,
             terminal::dim(servers.join(", "))
         ));
     }
-    listener::serve(Arc::clone(gateway), socket, setup::stop_signal()).await;
+    let (gateway, stop) = (Arc::clone(gateway), setup::stop_signal());
+    match tls {
+        Some(tls) => listener::serve_tls(gateway, socket, tls, stop).await,
+        None => listener::serve(gateway, socket, stop).await,
+    }
     Ok(())
 }
 
@@ -114,7 +134,12 @@ async fn serve_stdio(gateway: &Arc<Gateway>, profile: &str) -> Result<(), Failur
 }
 
 /// Looks at the files once a second and on SIGHUP, and takes over what is valid.
-async fn reload_on_change(gateway: Arc<Gateway>, file: PathBuf, mut sources: Vec<PathBuf>) {
+async fn reload_on_change(
+    gateway: Arc<Gateway>,
+    file: PathBuf,
+    mut sources: Vec<PathBuf>,
+    tls: Option<listener::Tls>,
+) {
     let mut known = fingerprint(&sources);
     let mut hangup = Hangup::new();
     loop {
@@ -124,6 +149,9 @@ async fn reload_on_change(gateway: Arc<Gateway>, file: PathBuf, mut sources: Vec
             continue;
         }
         known = now;
+        if let Some(tls) = tls.clone().filter(|_| asked) {
+            tls::reload(tls).await;
+        }
         match load(&file) {
             Ok(loaded) => {
                 let Loaded {
@@ -136,19 +164,24 @@ async fn reload_on_change(gateway: Arc<Gateway>, file: PathBuf, mut sources: Vec
                 }
                 sources.clone_from(read);
                 known = fingerprint(&sources);
-                gateway.reload(loaded).await;
-                tracing::info!("the configuration was read again and is in force");
-            }
-            Err(error) => {
-                for problem in error.problems() {
-                    tracing::error!("{problem}");
+                match gateway.reload(loaded).await {
+                    Ok(()) => {
+                        tracing::info!("the configuration was read again and is in force");
+                    }
+                    Err(problems) => refuse(&problems),
                 }
-                tracing::error!(
-                    "the changed configuration is wrong; the one before stays in force"
-                );
             }
+            Err(error) => refuse(&error.problems()),
         }
     }
+}
+
+/// Says why a changed configuration is not taken into use.
+fn refuse(problems: &[String]) {
+    for problem in problems {
+        tracing::error!("{problem}");
+    }
+    tracing::error!("the changed configuration is wrong; the one before stays in force");
 }
 
 /// SIGHUP, where there is such a thing.

@@ -110,6 +110,13 @@ impl Principal {
         self.signed_in.as_ref()?.tenant.as_deref()
     }
 
+    /// Whether a challenge can make it sign in again: a person, through a client that understands it.
+    /// Applications without a user never do.
+    pub(crate) fn can_step_up(&self) -> bool {
+        let token = self.signed_in.as_ref();
+        self.kind == PrincipalKind::User && token.is_some_and(|token| token.challengeable)
+    }
+
     /// What policies hear of the sign-in. `now` is in unix seconds.
     pub(crate) fn sign_in(&self, now: i64) -> SignIn<'_> {
         let Some(token) = &self.signed_in else {

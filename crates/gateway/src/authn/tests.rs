@@ -1,5 +1,8 @@
 use std::net::SocketAddr;
 
+use futures_util::FutureExt;
+use secrecy::SecretString;
+
 use super::*;
 use crate::arrival::{Headers, Selector, Transport};
 
@@ -60,7 +63,12 @@ fn facts(remote: &str, forwarded: bool) -> Facts {
 }
 
 fn bearer(token: &str) -> Credential {
-    Credential::Bearer(SecretString::from(token))
+    Credential::Token(ShownToken {
+        scheme: Scheme::Bearer,
+        token: SecretString::from(token),
+        proof: None,
+        request: (http::Method::POST, "/".to_owned()),
+    })
 }
 
 /// Who it is and how that was told, or why not.
@@ -75,7 +83,9 @@ fn check(
         facts: facts(remote, forwarded),
     };
     let caller = authenticator
-        .authenticate(arrival)
+        .authenticate(arrival, None)
+        .now_or_never()
+        .unwrap()
         .map_err(|refusal| refusal.reason())?;
     Ok((
         caller.principal().key().to_string(),
@@ -237,7 +247,7 @@ fn a_caller_is_who_its_credential_says() {
             who("user:local", "stdio"),
         ),
     ] {
-        let authenticator = Authenticator::new(&authn(loopback), required);
+        let authenticator = Authenticator::new(&authn(loopback), required, None);
         let shown = format!(
             "{credential:?} from {remote}, loopback {loopback}, required {required}, forwarded {forwarded}"
         );
@@ -251,12 +261,14 @@ fn a_caller_is_who_its_credential_says() {
 
 #[test]
 fn groups_and_roles_come_from_the_key() {
-    let authenticator = Authenticator::new(&authn(false), true);
+    let authenticator = Authenticator::new(&authn(false), true, None);
     let arrival = Arrival {
         credential: bearer("key"),
         facts: facts(THERE, false),
     };
-    let caller = authenticator.authenticate(arrival).unwrap();
+    let caller = authenticator.authenticate(arrival, None)
+        .now_or_never()
+        .unwrap().unwrap();
     assert_eq!(
         (caller.principal().groups(), caller.principal().roles()),
         (&["readers".to_owned()][..], &["editor".to_owned()][..])
@@ -271,8 +283,10 @@ fn no_credential_can_be_printed() {
         facts: facts(THERE, false),
     };
     assert!(!format!("{arrival:?}").contains("nobody"));
-    let authenticator = Authenticator::new(&authn(true), true);
-    assert!(!format!("{:?}", authenticator.authenticate(arrival).unwrap_err()).contains("nobody"));
+    let authenticator = Authenticator::new(&authn(true), true, None);
+    assert!(!format!("{:?}", authenticator.authenticate(arrival, None)
+        .now_or_never()
+        .unwrap().unwrap_err()).contains("nobody"));
 }
 
 #[test]

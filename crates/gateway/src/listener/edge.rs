@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, FORWARDED, HOST, ORIGIN};
 use http::request::Parts;
-use http::uri::Authority;
+use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderName, Uri};
 use portcullis_config::Config;
+use portcullis_identity::{Certificate, CertificateUnreadable, Scheme};
 use secrecy::SecretString;
 
-use crate::arrival::{Arrival, Credential, Facts, Headers, Selector, Transport};
-use crate::listener::PeerCertificate;
+use super::forwarded;
+use crate::arrival::{Arrival, Credential, Facts, Headers, Selector, ShownToken, Transport};
 use crate::refusal::{Reason, Refusal};
 
 /// The media types a client takes.
@@ -70,7 +71,8 @@ impl Accepted {
 pub(super) fn arrival(
     head: &Parts,
     remote: SocketAddr,
-    certificate: Option<Arc<PeerCertificate>>,
+    certificate: Option<Arc<Certificate>>,
+    config: &Config,
 ) -> Arrival {
     let mut ill_formed = None;
     let mut single = |name: &'static str| single(&head.headers, name, &mut ill_formed);
@@ -87,8 +89,17 @@ pub(super) fn arrival(
     let forwarded = head.headers.contains_key(FORWARDED)
         || head.headers.contains_key("x-forwarded-for")
         || head.headers.contains_key("x-real-ip");
+    let (certificate, believed) = match forwarded_certificate(head, remote, config) {
+        Ok(None) => (certificate, true),
+        Ok(Some(theirs)) => (Some(Arc::new(theirs)), true),
+        Err(_) => (None, false),
+    };
     Arrival {
-        credential: credential(&head.headers),
+        credential: match believed {
+            true => credential(head),
+            // Whoever it was, it is not known: what else was shown must not stand for it.
+            false => Credential::Unreadable,
+        },
         facts: Facts {
             transport: Transport::Http,
             remote: Some(remote),
@@ -102,6 +113,21 @@ pub(super) fn arrival(
             },
             connection: None,
         },
+    }
+}
+
+/// The client's certificate in the words of a proxy, where the connection comes from one that the
+/// configuration trusts for it.
+fn forwarded_certificate(
+    head: &Parts,
+    remote: SocketAddr,
+    config: &Config,
+) -> Result<Option<Certificate>, CertificateUnreadable> {
+    let trusted = &config.listen.trusted_proxies;
+    if trusted.iter().any(|proxy| proxy.contains(remote.ip())) {
+        forwarded::certificate(&head.headers)
+    } else {
+        Ok(None)
     }
 }
 
@@ -133,8 +159,8 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
 }
 
-fn credential(headers: &HeaderMap) -> Credential {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
+fn credential(head: &Parts) -> Credential {
+    let mut values = head.headers.get_all(AUTHORIZATION).iter();
     match (values.next(), values.next()) {
         (None, _) => Credential::None,
         (Some(_), Some(_)) => Credential::Unreadable,
@@ -142,10 +168,25 @@ fn credential(headers: &HeaderMap) -> Credential {
             .to_str()
             .ok()
             .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map_or(Credential::Unreadable, |(_, token)| {
-                Credential::Bearer(SecretString::from(token.trim()))
+            .and_then(|(scheme, token)| Some((Scheme::parse(scheme)?, token.trim())))
+            .map_or(Credential::Unreadable, |(scheme, token)| {
+                let path = head.uri.path_and_query().map(PathAndQuery::as_str);
+                Credential::Token(ShownToken {
+                    scheme,
+                    token: SecretString::from(token),
+                    proof: proof(&head.headers),
+                    request: (head.method.clone(), path.unwrap_or("/").to_owned()),
+                })
             }),
+    }
+}
+
+/// The one `DPoP` header (RFC 9449 section 4.3); several are as good as none.
+fn proof(headers: &HeaderMap) -> Option<String> {
+    let mut values = headers.get_all("dpop").iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok().map(str::to_owned),
+        _ => None,
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use portcullis_egress::{PemError, TlsVersion};
+use portcullis_identity::Certificate;
 use rustls::ServerConfig;
 use rustls::server::VerifierBuilderError;
 use secrecy::SecretString;
@@ -18,7 +19,6 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::peer_certificate::PeerCertificate;
 use crate::clock;
 use material::{Fingerprint, Material};
 
@@ -174,7 +174,7 @@ impl Tls {
     pub(super) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: S,
-    ) -> Option<(TlsStream<S>, Option<Arc<PeerCertificate>>)> {
+    ) -> Option<(TlsStream<S>, Option<Arc<Certificate>>)> {
         let acceptor = TlsAcceptor::from(self.0.current.load_full());
         let stream = match timeout(HANDSHAKE, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => stream,
@@ -190,7 +190,7 @@ impl Tls {
         let shown = stream.get_ref().1.peer_certificates();
         let certificate = match shown.and_then(<[_]>::first) {
             None => None,
-            Some(der) => match PeerCertificate::from_der(der) {
+            Some(der) => match Certificate::from_der(der) {
                 Ok(certificate) => Some(Arc::new(certificate)),
                 Err(error) => {
                     tracing::warn!(%error, "a client was turned away");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
@@ -49,8 +49,14 @@ pub(super) async fn answer(answer: Answer, accepted: Accepted, verb: &Method) ->
             reason,
             status,
             body,
+            challenges,
+            nonce,
             ..
-        } => refused(reason, status, body),
+        } => {
+            let mut response = refused(reason, status, body);
+            challenge(response.headers_mut(), &challenges, nonce.as_deref());
+            response
+        }
         Answer::Stream(reply) => streamed(*reply, accepted).await,
         Answer::Listening(listening) => listened(*listening, accepted),
         Answer::Resumed(stream) => resumed(*stream),
@@ -70,26 +76,22 @@ fn refused(reason: Reason, status: u16, body: String) -> Response<Body> {
     *response.status_mut() = status_of(status);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    match reason {
-        // RFC 6750 section 3.1: no error code when no credential was sent.
-        Reason::CredentialMissing => {
-            headers.insert(
-                WWW_AUTHENTICATE,
-                HeaderValue::from_static("Bearer realm=\"portcullis\""),
-            );
-        }
-        Reason::CredentialInvalid => {
-            headers.insert(
-                WWW_AUTHENTICATE,
-                HeaderValue::from_static("Bearer realm=\"portcullis\", error=\"invalid_token\""),
-            );
-        }
-        Reason::VerbNotAllowed => {
-            headers.insert(ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
-        }
-        _ => {}
+    if reason == Reason::VerbNotAllowed {
+        headers.insert(ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
     }
     response
+}
+
+/// One header for each challenge, so that none can be read into another.
+fn challenge(headers: &mut HeaderMap, challenges: &[String], nonce: Option<&str>) {
+    for challenge in challenges {
+        if let Ok(value) = HeaderValue::from_str(challenge) {
+            headers.append(WWW_AUTHENTICATE, value);
+        }
+    }
+    if let Some(value) = nonce.and_then(|nonce| HeaderValue::from_str(nonce).ok()) {
+        headers.insert("dpop-nonce", value);
+    }
 }
 
 fn status_of(status: u16) -> StatusCode {

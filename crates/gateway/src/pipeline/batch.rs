@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use portcullis_mcp::message::Message;
 use portcullis_mcp::method::Method;
-use portcullis_mcp::version::{Era, ProtocolVersion};
+use portcullis_mcp::version::ProtocolVersion;
 
 use super::{Answer, Asked, Carried, carry, door, note, open_entry, refuse, reply_stream};
 use crate::audit::{Entry, Outcome};
@@ -77,16 +77,12 @@ async fn one(
     let mut entry = open_entry(gateway, snapshot, routed.facts());
     entry.principal(routed.principal());
     entry.describe(|opened| opened.profile = Some(routed.profile().name.clone()));
-    let mut asked = Asked {
-        id: None,
-        era: Era::Legacy,
-        notification: false,
-    };
+    let mut asked = Asked::in_batch();
     note(&message, &mut entry, &mut asked);
     if message.method() == Some(Method::Initialize) {
         // 2025-03-26, lifecycle: a greeting stands alone.
         let refusal = Refusal::new(Reason::InvalidRequest).detail("initialize in a batch");
-        return told(refuse(&refusal, &asked, &mut entry));
+        return told(refuse(&refusal, &asked, snapshot, &mut entry));
     }
     // Boxed, so that a batch of one message is not as large as a batch of all of them.
     let carried = carry(gateway, snapshot, routed, message, &mut entry, &mut asked);
@@ -106,7 +102,7 @@ async fn one(
                 }
             }
         }
-        Err(refusal) => told(refuse(&refusal, &asked, &mut entry)),
+        Err(refusal) => told(refuse(&refusal, &asked, snapshot, &mut entry)),
     }
 }
 

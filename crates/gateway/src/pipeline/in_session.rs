@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use portcullis_mcp::version::Era;
-
-use super::{Answer, Asked, decided, door, open_entry, refuse};
+use super::{Answer, Asked, decided, door, identify, open_entry, refuse};
 use crate::arrival::Arrival;
 use crate::audit::Outcome;
 use crate::clients::SessionKey;
@@ -19,14 +17,9 @@ pub(crate) async fn listen(gateway: &Arc<Gateway>, arrival: Arrival) -> Answer {
     let snapshot = gateway.snapshot();
     let mut entry = open_entry(gateway, &snapshot, &arrival.facts);
     entry.describe(|opened| opened.method = "session/listen".to_owned());
-    let asked = Asked {
-        id: None,
-        era: Era::Legacy,
-        notification: false,
-    };
+    let mut asked = Asked::new(&snapshot, &arrival);
     let opened = async {
-        let caller = snapshot.authenticator().authenticate(arrival)?;
-        entry.principal(caller.principal());
+        let caller = identify(gateway, &snapshot, arrival, &mut entry, &mut asked).await?;
         let routed = snapshot.profiles().route(caller)?;
         entry.describe(|opened| opened.profile = Some(routed.profile().name.clone()));
         let protocol = door(gateway, &snapshot).stream(&routed)?;
@@ -51,7 +44,7 @@ pub(crate) async fn listen(gateway: &Arc<Gateway>, arrival: Arrival) -> Answer {
             entry.finish(Outcome::Ok, "");
             Answer::Resumed(Box::new(stream))
         }
-        Err(refusal) => refuse(&refusal, &asked, &mut entry),
+        Err(refusal) => refuse(&refusal, &asked, &snapshot, &mut entry),
     }
 }
 
@@ -77,14 +70,9 @@ pub(crate) async fn end_session(gateway: &Gateway, arrival: Arrival) -> Answer {
     let snapshot = gateway.snapshot();
     let mut entry = open_entry(gateway, &snapshot, &arrival.facts);
     entry.describe(|opened| opened.method = "session/end".to_owned());
-    let asked = Asked {
-        id: None,
-        era: Era::Legacy,
-        notification: false,
-    };
+    let mut asked = Asked::new(&snapshot, &arrival);
     let ended = async {
-        let caller = snapshot.authenticator().authenticate(arrival)?;
-        entry.principal(caller.principal());
+        let caller = identify(gateway, &snapshot, arrival, &mut entry, &mut asked).await?;
         let routed = snapshot.profiles().route(caller)?;
         entry.describe(|opened| opened.profile = Some(routed.profile().name.clone()));
         let id = routed
@@ -113,6 +101,6 @@ pub(crate) async fn end_session(gateway: &Gateway, arrival: Arrival) -> Answer {
             entry.finish(Outcome::Ok, "");
             Answer::Accepted
         }
-        Err(refusal) => refuse(&refusal, &asked, &mut entry),
+        Err(refusal) => refuse(&refusal, &asked, &snapshot, &mut entry),
     }
 }

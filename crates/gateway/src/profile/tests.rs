@@ -1,3 +1,5 @@
+use futures_util::FutureExt;
+
 use super::*;
 use crate::arrival::{Arrival, Credential, Headers, Transport};
 use crate::authn::Authenticator;
@@ -95,8 +97,10 @@ fn routed(selector: Selector) -> Option<String> {
         credential: Credential::Process,
         facts,
     };
-    let caller = Authenticator::new(&config.authn, true)
-        .authenticate(arrival)
+    let caller = Authenticator::new(&config.authn, true, None)
+        .authenticate(arrival, None)
+        .now_or_never()
+        .unwrap()
         .unwrap();
     Profiles::new(&config)
         .route(caller)

@@ -4,6 +4,8 @@ use portcullis_config as config;
 use portcullis_mcp::json::Limits;
 use portcullis_store::Sqlite;
 
+use futures_util::FutureExt;
+
 use super::*;
 use crate::arrival::{Arrival, Credential, Facts, Headers, Selector};
 use crate::authn::Authenticator;
@@ -85,8 +87,10 @@ async fn check(case: Case, message: &str, expected: Result<&str, Reason>) {
             credential: Credential::Process,
             facts: facts(headers),
         };
-        let caller = Authenticator::new(&config.authn, true)
-            .authenticate(arrival)
+        let caller = Authenticator::new(&config.authn, true, None)
+            .authenticate(arrival, None)
+            .now_or_never()
+            .unwrap()
             .unwrap();
         Profiles::new(&config).route(caller).unwrap()
     };

@@ -91,6 +91,9 @@ reasons! {
     /// A credential that is not valid.
     CredentialInvalid => "credential-invalid", "credential-invalid", 401, -31001, Downstream, false, false,
         "the credential is not valid", "the key is unknown or was removed from the configuration";
+    /// The issuer of a token, or the directory with its groups, cannot be asked.
+    IssuerUnavailable => "issuer-unavailable", "issuer-unavailable", 503, -31005, Downstream, true, false,
+        "the credential cannot be checked now", "the log names what could not be reached; `portcullis check --connect` tries every issuer";
     /// The caller, its application or its token was revoked.
     CredentialRevoked => "credential-revoked", "credential-invalid", 401, -31001, Policy, false, false,
         "the credential is not valid", "it was revoked; `portcullis vault list --revocations` says by whom and why, and a new sign-in is believed again";
@@ -103,6 +106,9 @@ reasons! {
     /// A policy wants a stronger or a newer sign-in than the caller's.
     StepUpRequired => "step-up-required", "step-up-required", 401, -31003, Policy, false, false,
         "a stronger sign-in is required", "a policy with @step_up forbids it until the caller signs in again as the challenge says";
+    /// A policy wants a stronger sign-in, and this caller cannot be asked for one.
+    StepUpImpossible => "step-up-impossible", "step-up-impossible", 403, -31006, Policy, false, false,
+        "a stronger sign-in is required, which this client or caller cannot give", "applications without a user, API keys, and clients that did not declare `cp1` (Entra) are never asked to sign in again";
     /// The token does not have a scope that the profile asks for.
     ScopeInsufficient => "scope-insufficient", "scope-insufficient", 403, -31004, Downstream, false, false,
         "the token does not have the scope that is needed", "the challenge names every scope; `scopes` of the profile says which it wants";

@@ -1,10 +1,10 @@
 //! The pins in memory: an immutable copy of what the store decided.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use portcullis_store::{DefinitionKey, RegistryStore, State, StoreError};
 
-use super::{Kind, Standing};
+use super::{Kind, Standing, identity};
 
 /// Every known version of every definition, with its state.
 #[derive(Debug, Default)]
@@ -12,6 +12,8 @@ pub(super) struct Pins {
     generation: i64,
     /// By server, kind and name: a list asks for thousands of names of one server and kind.
     versions: HashMap<String, HashMap<String, Names>>,
+    /// Servers of whose identity a version waits for a decision.
+    held: HashSet<String>,
 }
 
 type Names = HashMap<String, Vec<(String, State)>>;
@@ -24,7 +26,11 @@ impl Pins {
         // The generation is read first: a change in between is seen again, never missed.
         let generation = store.generation().await?;
         let mut versions: HashMap<String, HashMap<String, Names>> = HashMap::new();
+        let mut held = HashSet::new();
         for record in store.load().await? {
+            if record.key.kind == identity::KIND && record.state == State::Quarantined {
+                held.insert(record.key.server.clone());
+            }
             let DefinitionKey { server, kind, name } = record.key;
             versions
                 .entry(server)
@@ -38,6 +44,7 @@ impl Pins {
         Ok(Self {
             generation,
             versions,
+            held,
         })
     }
 
@@ -46,8 +53,25 @@ impl Pins {
     }
 
     pub(super) fn of(&self, server: &str, kind: Kind) -> OfKind<'_> {
+        self.of_kind(server, kind.as_str())
+    }
+
+    /// Who the server is, property by property.
+    pub(super) fn of_identity(&self, server: &str) -> OfKind<'_> {
+        self.of_kind(server, identity::KIND)
+    }
+
+    pub(super) fn is_held(&self, server: &str) -> bool {
+        self.held.contains(server)
+    }
+
+    pub(super) fn holds_any(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    fn of_kind(&self, server: &str, kind: &str) -> OfKind<'_> {
         let kinds = self.versions.get(server);
-        OfKind(kinds.and_then(|kinds| kinds.get(kind.as_str())))
+        OfKind(kinds.and_then(|kinds| kinds.get(kind)))
     }
 }
 
@@ -60,17 +84,25 @@ impl OfKind<'_> {
         !self.versions(name).is_empty()
     }
 
-    /// The standing of one version. What is not on record is not approved.
-    pub(super) fn standing(&self, name: &str, hash: &str) -> Standing {
-        let versions = self.versions(name);
-        let approved_other = versions
-            .iter()
-            .any(|(known, state)| known != hash && *state == State::Approved);
-        match versions
-            .iter()
+    /// What is decided about one version; `None` when it is not on record.
+    pub(super) fn state(&self, name: &str, hash: &str) -> Option<State> {
+        let mut versions = self.versions(name).iter();
+        versions
             .find(|(known, _)| known == hash)
             .map(|(_, state)| *state)
-        {
+    }
+
+    /// Whether another version than this one is approved.
+    pub(super) fn is_approved_other(&self, name: &str, hash: &str) -> bool {
+        self.versions(name)
+            .iter()
+            .any(|(known, state)| known != hash && *state == State::Approved)
+    }
+
+    /// The standing of one version. What is not on record is not approved.
+    pub(super) fn standing(&self, name: &str, hash: &str) -> Standing {
+        let approved_other = self.is_approved_other(name, hash);
+        match self.state(name, hash) {
             // Two approved versions of one name mean that the record is damaged: neither holds.
             Some(State::Approved) if !approved_other => Standing::Approved,
             Some(State::Rejected) => Standing::Rejected,

@@ -3,6 +3,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis_config as config;
 use portcullis_store::Sqlite;
 
+use futures_util::FutureExt;
+
 use super::*;
 use crate::arrival::{Arrival, Credential, Facts, Headers, Selector, Transport};
 use crate::authn::Authenticator;
@@ -32,8 +34,10 @@ fn principal(name: &str) -> Principal {
         credential: Credential::Process,
         facts,
     };
-    let caller = Authenticator::new(&config.authn, true)
-        .authenticate(arrival)
+    let caller = Authenticator::new(&config.authn, true, None)
+        .authenticate(arrival, None)
+        .now_or_never()
+        .unwrap()
         .unwrap();
     Principal::clone(caller.principal())
 }

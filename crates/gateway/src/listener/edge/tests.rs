@@ -269,10 +269,13 @@ fn check_credential(values: &[&[u8]], expected: &str) {
         .iter()
         .map(|value| ("authorization", *value))
         .collect();
-    let shown = match credential(&head(&headers).headers) {
+    let shown = match credential(&head(&headers)) {
         Credential::None => "none".to_owned(),
         Credential::Unreadable => "unreadable".to_owned(),
-        Credential::Bearer(token) => format!("bearer {}", token.expose_secret()),
+        Credential::Token(shown) => {
+            let scheme = format!("{:?}", shown.scheme).to_lowercase();
+            format!("{scheme} {}", shown.token.expose_secret())
+        }
         Credential::Process => "process".to_owned(),
     };
     assert_eq!(shown, expected, "{values:?}");
@@ -284,6 +287,7 @@ fn one_bearer_token_is_a_credential() {
     check_credential(&[b"Bearer abc"], "bearer abc");
     check_credential(&[b"bEARER  abc "], "bearer abc");
     check_credential(&[b"Bearer"], "unreadable");
+    check_credential(&[b"DPoP abc"], "dpop abc");
     check_credential(&[b"Basic abc"], "unreadable");
     check_credential(&[b"abc"], "unreadable");
     check_credential(&[b"Bearer \xff"], "unreadable");
@@ -293,7 +297,7 @@ fn one_bearer_token_is_a_credential() {
 #[test]
 fn an_arrival_keeps_protocol_headers_and_tells_bad_ones() {
     let remote = "127.0.0.1:9".parse().unwrap();
-    let facts = |headers: &[(&str, &[u8])]| arrival(&head(headers), remote, None).facts;
+    let facts = |headers: &[(&str, &[u8])]| arrival(&head(headers), remote, None, &config("")).facts;
     let plain = facts(&[
         ("mcp-session-id", b"s"),
         ("mcp-method", b"m"),
@@ -331,13 +335,37 @@ fn an_arrival_keeps_the_certificate_of_its_connection() {
     let key = rcgen::KeyPair::generate().unwrap();
     let params = rcgen::CertificateParams::new(vec!["agent.example".to_owned()]).unwrap();
     let der = params.self_signed(&key).unwrap().der().to_vec();
-    let certificate = Arc::new(PeerCertificate::from_der(&der).unwrap());
+    let certificate = Arc::new(Certificate::from_der(&der).unwrap());
     let remote = "127.0.0.1:9".parse().unwrap();
     // What a client says of itself in a proxy's header is not the connection's.
-    let head = head(&[("client-cert", b":AAAA:")]);
-    let kept = arrival(&head, remote, Some(Arc::clone(&certificate)))
-        .facts
-        .certificate;
-    assert_eq!(kept, Some(certificate));
-    assert_eq!(arrival(&head, remote, None).facts.certificate, None);
+    let direct = config("");
+    let forged = head(&[("client-cert", b":AAAA:")]);
+    let kept = |certificate| arrival(&forged, remote, certificate, &direct).facts.certificate;
+    assert_eq!(kept(Some(Arc::clone(&certificate))), Some(certificate));
+    assert_eq!(kept(None), None);
+}
+
+#[test]
+fn a_trusted_proxy_says_who_the_client_is() {
+    use base64::Engine;
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec!["agent.example".to_owned()]).unwrap();
+    let der = params.self_signed(&key).unwrap().der().to_vec();
+    let said = format!(
+        ":{}:",
+        base64::engine::general_purpose::STANDARD.encode(&der)
+    );
+    let config = config("behind-tls-proxy = true\ntrusted-proxies = [\"192.0.2.0/24\"]");
+    let from = |remote: &str, said: &str| {
+        let headers: [(&str, &[u8]); 2] =
+            [("client-cert", said.as_bytes()), ("authorization", b"Bearer abc")];
+        arrival(&head(&headers), remote.parse().unwrap(), None, &config)
+    };
+    let believed = from("192.0.2.7:1", &said).facts.certificate.unwrap();
+    assert_eq!(believed.dns_names(), ["agent.example"]);
+    assert!(from("198.51.100.7:1", &said).facts.certificate.is_none());
+    // What cannot be read from a trusted proxy stands for nobody, whatever else was shown.
+    let unreadable = from("192.0.2.7:1", ":AAAA:");
+    assert!(matches!(unreadable.credential, Credential::Unreadable));
+    assert!(unreadable.facts.certificate.is_none());
 }

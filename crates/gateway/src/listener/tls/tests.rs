@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
 
-use super::{ClientCertificates, PeerCertificate, Tls, TlsError, TlsKey, TlsSettings};
+use super::{ClientCertificates, Certificate, Tls, TlsError, TlsKey, TlsSettings};
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
@@ -116,7 +116,7 @@ impl Files {
 #[derive(Debug)]
 struct Met {
     /// What the listener says of the client, when it took it.
-    accepted: Option<Option<Arc<PeerCertificate>>>,
+    accepted: Option<Option<Arc<Certificate>>>,
     /// What the client says of the listener, when it could exchange a byte with it.
     shown: Option<CertificateDer<'static>>,
     group: Option<NamedGroup>,
