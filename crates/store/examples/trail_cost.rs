@@ -3,6 +3,7 @@
 //! `cargo run --release -p portcullis-store --example trail_cost [FOLDER]` prints CPU time and
 //! waiting time for a call, with groups of 1, 16 and 64 calls at once: straight into the database,
 //! and through the journal (with the database's share, moved in transactions of 1,000 records).
+//! First for callers with an API key, then for callers with a token, of whose sign-in more is known.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -17,7 +18,7 @@ use portcullis_store::{AuditRecord, AuditStore, Closed, Opened, Sqlite};
 
 const CALLS: usize = 8_000;
 
-fn records(number: usize) -> [AuditRecord; 2] {
+fn records(number: usize, token: bool) -> [AuditRecord; 2] {
     let entry = format!("01a2034bf3e27{number:019x}");
     let digest = |kind: char| Some(format!("sha256:{}", kind.to_string().repeat(64)));
     let some = |text: &str| Some(text.to_owned());
@@ -26,7 +27,11 @@ fn records(number: usize) -> [AuditRecord; 2] {
         at_us: 1_700_000_000_000_000 + number as i64,
         principal: some("ada@example.org"),
         principal_kind: some("user"),
-        authentication: some("api-key:k1"),
+        authentication: some(if token { "token" } else { "api-key" }),
+        issuer: token.then(|| "company".to_owned()),
+        application: token.then(|| "04b07795-8ddb-461a-bbee-02f9e1bf7b46".to_owned()),
+        actors: Vec::new(),
+        token: token.then(|| format!("jYs1PmZ2qkqLrGXy{:06}", number / 100)),
         client: some("bench 1.0"),
         profile: some("main"),
         transport: "http".to_owned(),
@@ -85,8 +90,8 @@ fn report(name: &str, at_once: usize, cpu: Duration, mut waits: Vec<Duration>) {
 }
 
 /// Groups as a gateway makes them: the beginnings of these calls, with the ends of the last ones.
-fn groups(at_once: usize) -> Vec<Vec<AuditRecord>> {
-    let calls: Vec<[AuditRecord; 2]> = (0..CALLS).map(records).collect();
+fn groups(at_once: usize, token: bool) -> Vec<Vec<AuditRecord>> {
+    let calls: Vec<[AuditRecord; 2]> = (0..CALLS).map(|number| records(number, token)).collect();
     let mut groups: Vec<Vec<AuditRecord>> = Vec::new();
     let mut ends = Vec::new();
     for calls in calls.chunks(at_once) {
@@ -101,11 +106,11 @@ fn groups(at_once: usize) -> Vec<Vec<AuditRecord>> {
     groups
 }
 
-async fn straight(folder: &Path, at_once: usize) {
-    let store = Sqlite::open(&folder.join(format!("straight-{at_once}.db")))
+async fn straight(folder: &Path, at_once: usize, token: bool) {
+    let store = Sqlite::open(&folder.join(format!("straight-{at_once}-{token}.db")))
         .await
         .unwrap();
-    let groups = groups(at_once);
+    let groups = groups(at_once, token);
     let before = cpu();
     let mut waits = Vec::new();
     for group in &groups {
@@ -116,10 +121,10 @@ async fn straight(folder: &Path, at_once: usize) {
     report("straight into the database", at_once, cpu() - before, waits);
 }
 
-async fn journaled(folder: &Path, at_once: usize) {
-    let database = folder.join(format!("journal-{at_once}.db"));
+async fn journaled(folder: &Path, at_once: usize, token: bool) {
+    let database = folder.join(format!("journal-{at_once}-{token}.db"));
     let store = Sqlite::open(&database).await.unwrap();
-    let groups = groups(at_once);
+    let groups = groups(at_once, token);
     let mut journal = Journal::new(&database);
     let before = cpu();
     let mut waits = Vec::new();
@@ -149,8 +154,11 @@ async fn main() {
     let folder = std::env::args_os().nth(1);
     let folder = folder.map_or_else(std::env::temp_dir, Into::into);
     let folder = tempfile::tempdir_in(folder).unwrap();
-    for at_once in [1, 16, 64] {
-        straight(folder.path(), at_once).await;
-        journaled(folder.path(), at_once).await;
+    for (token, callers) in [(false, "API keys"), (true, "tokens")] {
+        println!("callers with {callers}");
+        for at_once in [1, 16, 64] {
+            straight(folder.path(), at_once, token).await;
+            journaled(folder.path(), at_once, token).await;
+        }
     }
 }

@@ -75,6 +75,20 @@ pub struct Opened {
     pub principal_kind: Option<String>,
     /// How the principal was established.
     pub authentication: Option<String>,
+    /// The configured name of the issuer whose token the caller showed. Like the next three it
+    /// comes from a verified token, and is absent without one.
+    #[serde(default)]
+    pub issuer: Option<String>,
+    /// The client application that the token was given to.
+    #[serde(default)]
+    pub application: Option<String>,
+    /// Who acts for the principal, the outermost first (RFC 8693, section 4.1: the `act` claim and
+    /// those nested in it). Empty where nobody does.
+    #[serde(default)]
+    pub actors: Vec<String>,
+    /// The token's id (`jti`, or Entra's `uti`), never the token.
+    #[serde(default)]
+    pub token: Option<String>,
     /// The client's name and version as it reports them: a hint, not an identity.
     pub client: Option<String>,
     /// The profile through which the message came.
@@ -145,6 +159,18 @@ pub struct Closed {
     pub principal_kind: Option<String>,
     /// See [`Opened::authentication`].
     pub authentication: Option<String>,
+    /// See [`Opened::issuer`].
+    #[serde(default)]
+    pub issuer: Option<String>,
+    /// See [`Opened::application`].
+    #[serde(default)]
+    pub application: Option<String>,
+    /// See [`Opened::actors`]; empty leaves those in place.
+    #[serde(default)]
+    pub actors: Vec<String>,
+    /// See [`Opened::token`].
+    #[serde(default)]
+    pub token: Option<String>,
     /// See [`Opened::profile`].
     pub profile: Option<String>,
     /// See [`Opened::server`].
@@ -178,6 +204,14 @@ pub struct AuditFilter {
     pub until_us: Option<i64>,
     /// See [`Opened::principal`].
     pub principal: Option<String>,
+    /// See [`Opened::issuer`].
+    pub issuer: Option<String>,
+    /// See [`Opened::application`].
+    pub application: Option<String>,
+    /// Any of [`Opened::actors`].
+    pub actor: Option<String>,
+    /// See [`Opened::token`].
+    pub token: Option<String>,
     /// See [`Opened::profile`].
     pub profile: Option<String>,
     /// See [`Opened::server`].
@@ -211,6 +245,10 @@ impl Default for AuditFilter {
             since_us: None,
             until_us: None,
             principal: None,
+            issuer: None,
+            application: None,
+            actor: None,
+            token: None,
             profile: None,
             server: None,
             method: None,

@@ -13,6 +13,8 @@ mod text;
 
 // One text of SQL for both databases: what differs stands in this file under the same names as
 // in `sqlite.rs`.
+#[path = "sql/actors.rs"]
+mod actors;
 #[path = "sql/grants.rs"]
 mod grants;
 #[path = "sql/registry.rs"]
@@ -70,6 +72,12 @@ LEFT JOIN LATERAL (
     ORDER BY x.outcome = 'unknown', x.seq
     LIMIT 1
 ) AS c ON true";
+
+/// The actors of such a row as rows of their own, `actor.value`, compared byte by byte.
+const ACTORS: &str = "(
+    SELECT element.value COLLATE \"C\" AS value
+    FROM json_array_elements_text(coalesce(c.actors, o.actors)::json) AS element (value)
+) AS actor";
 
 /// What one transaction at a time writes: the second number of an advisory lock. The first,
 /// 1349481076, is `Port` in ASCII; 0 is for migrations.

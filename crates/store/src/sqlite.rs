@@ -11,6 +11,8 @@ mod migrations;
 
 // One text of SQL for both databases: what differs stands in this file under the same names as
 // in `postgres.rs`.
+#[path = "sql/actors.rs"]
+mod actors;
 #[path = "sql/grants.rs"]
 mod grants;
 #[path = "sql/registry.rs"]
@@ -58,6 +60,9 @@ LEFT JOIN audit_record AS c ON c.seq = (
     ORDER BY x.outcome = 'unknown', x.seq
     LIMIT 1
 )";
+
+/// The actors of such a row as rows of their own, `actor.value`.
+const ACTORS: &str = "json_each(coalesce(c.actors, o.actors)) AS actor";
 
 /// Text as it is stored: SQLite takes any.
 fn text(plain: &str) -> &str {

@@ -53,6 +53,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "grants",
         sql: include_str!("../../migrations/postgres/0007_grants.sql"),
     },
+    Migration {
+        version: 8,
+        name: "audit_identity",
+        sql: include_str!("../../migrations/postgres/0008_audit_identity.sql"),
+    },
 ];
 
 /// The oldest server that the schema is tested on: PostgreSQL 14 is the oldest that is maintained.

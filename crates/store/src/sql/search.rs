@@ -4,7 +4,7 @@
 use sqlx::QueryBuilder;
 
 use super::rows::Columns;
-use super::{CLOSING, Db, Row, text};
+use super::{ACTORS, CLOSING, Db, Row, actors, text};
 use crate::{AuditEntry, AuditFilter, Closed, Opened, StoreError};
 
 /// An opened row `o` beside the closing `c` that counts ([`CLOSING`]): the first that says what
@@ -15,6 +15,10 @@ SELECT
     coalesce(c.principal, o.principal) AS principal,
     coalesce(c.principal_kind, o.principal_kind) AS principal_kind,
     coalesce(c.authentication, o.authentication) AS authentication,
+    coalesce(c.issuer, o.issuer) AS issuer,
+    coalesce(c.application, o.application) AS application,
+    coalesce(c.actors, o.actors) AS actors,
+    coalesce(c.token, o.token) AS token,
     coalesce(c.profile, o.profile) AS profile,
     coalesce(c.server, o.server) AS server,
     coalesce(c.target, o.target) AS target,
@@ -25,7 +29,9 @@ SELECT
     c.decision, c.policies, c.policy_version, c.reason, c.outcome, c.verdict, c.findings,
     c.result_digest, c.bytes_in, c.bytes_out, c.timings_us,
     c.principal AS closed_principal, c.principal_kind AS closed_principal_kind,
-    c.authentication AS closed_authentication, c.profile AS closed_profile,
+    c.authentication AS closed_authentication, c.issuer AS closed_issuer,
+    c.application AS closed_application, c.actors AS closed_actors, c.token AS closed_token,
+    c.profile AS closed_profile,
     c.server AS closed_server, c.target AS closed_target, c.definition AS closed_definition
 FROM audit_record AS o";
 
@@ -69,6 +75,17 @@ pub(super) fn query(filter: &AuditFilter) -> QueryBuilder<Db> {
             "coalesce(c.principal, o.principal)",
             Some(("principal", None)),
         ),
+        (&filter.issuer, "coalesce(c.issuer, o.issuer)", None),
+        (
+            &filter.application,
+            "coalesce(c.application, o.application)",
+            Some(("application", None)),
+        ),
+        (
+            &filter.token,
+            "coalesce(c.token, o.token)",
+            Some(("token", None)),
+        ),
         (&filter.profile, "coalesce(c.profile, o.profile)", None),
         (&filter.server, "coalesce(c.server, o.server)", None),
         (
@@ -89,6 +106,14 @@ pub(super) fn query(filter: &AuditFilter) -> QueryBuilder<Db> {
         if let Some((column, unless)) = indexed {
             push_index(&mut query, column, unless, pattern);
         }
+    }
+    if let Some(pattern) = &filter.actor {
+        query
+            .push(" AND EXISTS (SELECT 1 FROM ")
+            .push(ACTORS)
+            .push(" WHERE ");
+        push_match(&mut query, "actor.value", pattern);
+        query.push(")");
     }
     query.push(if filter.newest_first {
         " ORDER BY o.seq DESC"
@@ -156,6 +181,10 @@ pub(super) fn opened(row: &Row) -> Result<Opened, StoreError> {
         principal: row.read("principal")?,
         principal_kind: row.read("principal_kind")?,
         authentication: row.read("authentication")?,
+        issuer: row.read("issuer")?,
+        application: row.read("application")?,
+        actors: actors::read(&row, "actors")?,
+        token: row.read("token")?,
         client: row.read("client")?,
         profile: row.read("profile")?,
         transport: row.read("transport")?,
@@ -191,6 +220,10 @@ fn closed(row: &Columns<'_>, entry: String) -> Result<Closed, StoreError> {
         principal: row.read("closed_principal")?,
         principal_kind: row.read("closed_principal_kind")?,
         authentication: row.read("closed_authentication")?,
+        issuer: row.read("closed_issuer")?,
+        application: row.read("closed_application")?,
+        actors: actors::read(row, "closed_actors")?,
+        token: row.read("closed_token")?,
         profile: row.read("closed_profile")?,
         server: row.read("closed_server")?,
         target: row.read("closed_target")?,

@@ -51,6 +51,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "grants",
         sql: include_str!("../../migrations/sqlite/0007_grants.sql"),
     },
+    Migration {
+        version: 8,
+        name: "audit_identity",
+        sql: include_str!("../../migrations/sqlite/0008_audit_identity.sql"),
+    },
 ];
 
 /// Marks the file as ours in its header, `Port` in ASCII.

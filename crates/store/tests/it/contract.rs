@@ -22,6 +22,8 @@ macro_rules! every_promise {
                 an_append_may_be_repeated,
                 unfinished_entries_are_found,
                 each_filter_selects_its_entries,
+                user_agent_and_application_are_told_apart,
+                an_actor_is_found_wherever_it_stands,
                 filter_text_is_never_syntax,
                 pages_follow_each_other,
                 huge_counts_are_limited;

@@ -75,7 +75,7 @@ async fn a_database_from_the_future_is_refused() {
     let folder = database.folder.path();
     let empty = Postgres::open_read_only(&database.address, folder).await;
     assert!(
-        matches!(empty, Err(StoreError::Outdated { found: 0, known: 7 })),
+        matches!(empty, Err(StoreError::Outdated { found: 0, known: 8 })),
         "{empty:?}"
     );
     database.open().await.close().await;
@@ -92,7 +92,7 @@ async fn a_database_from_the_future_is_refused() {
                 refused,
                 Err(StoreError::FromTheFuture {
                     found: 999,
-                    known: 7
+                    known: 8
                 })
             ),
             "{refused:?}"

@@ -14,6 +14,12 @@ fn records(number: usize) -> [AuditRecord; 2] {
     let denied = number.is_multiple_of(10);
     let begun = Opened {
         principal: Some(format!("user-{}", number % 7)),
+        issuer: Some(format!("issuer-{}", number % 2)),
+        application: Some(format!("application-{}", number % 5)),
+        actors: (0..number % 4)
+            .map(|actor| format!("agent-{actor}"))
+            .collect(),
+        token: Some(format!("token-{}", number / 50)),
         profile: Some(format!("profile-{}", number % 3)),
         method: if number.is_multiple_of(2) {
             "tools/call"
@@ -78,6 +84,14 @@ async fn answers_every_filter(store: Arc<dyn AuditStore>) {
     };
     check(|_| (), |_| true).await;
     check(|f| f.principal = Some("user-3".into()), |n| n % 7 == 3).await;
+    check(|f| f.issuer = Some("issuer-1".into()), |n| n % 2 == 1).await;
+    check(
+        |f| f.application = Some("application-2".into()),
+        |n| n % 5 == 2,
+    )
+    .await;
+    check(|f| f.actor = Some("agent-1".into()), |n| n % 4 >= 2).await;
+    check(|f| f.token = Some("token-7".into()), |n| n / 50 == 7).await;
     check(|f| f.profile = Some("profile-1".into()), |n| n % 3 == 1).await;
     check(|f| f.server = Some("server-2".into()), |n| n % 4 == 2).await;
     check(|f| f.method = Some("tools/list".into()), |n| n % 2 == 1).await;

@@ -57,6 +57,49 @@ fn what_was_written_is_read() {
     }
 }
 
+/// As releases wrote them that did not tell issuer, application, actors and token.
+#[test]
+fn records_of_earlier_releases_are_read() {
+    const OPENED: &str = r#"{"opened":{"entry":"a","at_us":1,"principal":"ada","principal_kind":"user","authentication":"api-key","client":null,"profile":"p","transport":"http","era":"modern","protocol_version":"2026-07-28","direction":"client","method":"tools/call","rpc_id":"1","server":"s","target":"t","definition":null,"arguments_digest":null,"trace":null,"remote":null}}"#;
+    const CLOSED: &str = r#"{"closed":{"entry":"a","at_us":2,"decision":"permit","policies":["all"],"policy_version":null,"reason":null,"outcome":"ok","verdict":null,"findings":[],"result_digest":null,"bytes_in":1,"bytes_out":2,"timings_us":{},"principal":"ada","principal_kind":null,"authentication":null,"profile":null,"server":null,"target":null,"definition":null}}"#;
+    let some = |text: &str| Some(text.to_owned());
+    let read = records(format!("{OPENED}\n{CLOSED}\n").as_bytes()).unwrap();
+    let opened = Opened {
+        entry: "a".to_owned(),
+        at_us: 1,
+        principal: some("ada"),
+        principal_kind: some("user"),
+        authentication: some("api-key"),
+        profile: some("p"),
+        transport: "http".to_owned(),
+        era: some("modern"),
+        protocol_version: some("2026-07-28"),
+        direction: "client".to_owned(),
+        method: "tools/call".to_owned(),
+        rpc_id: some("1"),
+        server: some("s"),
+        target: some("t"),
+        ..Opened::default()
+    };
+    let closed = Closed {
+        entry: "a".to_owned(),
+        at_us: 2,
+        decision: "permit".to_owned(),
+        policies: vec!["all".to_owned()],
+        outcome: "ok".to_owned(),
+        findings: serde_json::json!([]),
+        bytes_in: 1,
+        bytes_out: 2,
+        timings_us: serde_json::json!({}),
+        principal: some("ada"),
+        ..Closed::default()
+    };
+    assert_eq!(
+        read,
+        [AuditRecord::Opened(opened), AuditRecord::Closed(closed)]
+    );
+}
+
 #[test]
 fn a_file_that_was_never_finished_is_empty() {
     let header = file_header(0);

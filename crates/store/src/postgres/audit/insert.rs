@@ -8,16 +8,20 @@ use std::sync::{Arc, LazyLock};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
-use super::super::{failure, plain, search, text};
+use super::super::{actors, failure, plain, search, text};
 use crate::{AuditRecord, Closed, Opened, StoreError};
 
 /// The text columns that [`opened_cells`] and [`closed_cells`] fill, in their order.
-const TEXTS: [&str; 28] = [
+const TEXTS: [&str; 32] = [
     "kind",
     "entry",
     "principal",
     "principal_kind",
     "authentication",
+    "issuer",
+    "application",
+    "actors",
+    "token",
     "profile",
     "server",
     "target",
@@ -176,6 +180,10 @@ fn opened_cells(opened: &Opened) -> Cells<'_> {
         optional(&opened.principal),
         optional(&opened.principal_kind),
         optional(&opened.authentication),
+        optional(&opened.issuer),
+        optional(&opened.application),
+        actors::stored(&opened.actors).map(Cow::Owned),
+        optional(&opened.token),
         optional(&opened.profile),
         optional(&opened.server),
         optional(&opened.target),
@@ -210,6 +218,10 @@ fn closed_cells(closed: &Closed) -> Cells<'_> {
         optional(&closed.principal),
         optional(&closed.principal_kind),
         optional(&closed.authentication),
+        optional(&closed.issuer),
+        optional(&closed.application),
+        actors::stored(&closed.actors).map(Cow::Owned),
+        optional(&closed.token),
         optional(&closed.profile),
         optional(&closed.server),
         optional(&closed.target),

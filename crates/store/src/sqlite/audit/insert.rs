@@ -6,19 +6,23 @@ use std::sync::{Arc, LazyLock};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{AssertSqlSafe, Sqlite};
 
-use super::super::{failure, search};
+use super::super::{actors, failure, search};
 use crate::{AuditRecord, Closed, Opened, StoreError};
 
 type Query = sqlx::query::Query<'static, Sqlite, SqliteArguments>;
 
 /// The columns that [`bind_opened`] and [`bind_closed`] fill, in their order.
-const COLUMNS: [&str; 31] = [
+const COLUMNS: [&str; 35] = [
     "kind",
     "entry",
     "at_us",
     "principal",
     "principal_kind",
     "authentication",
+    "issuer",
+    "application",
+    "actors",
+    "token",
     "profile",
     "server",
     "target",
@@ -164,6 +168,10 @@ fn bind_opened(query: Query, opened: &Opened) -> Query {
         .bind(opened.principal.as_deref())
         .bind(opened.principal_kind.as_deref())
         .bind(opened.authentication.as_deref())
+        .bind(opened.issuer.as_deref())
+        .bind(opened.application.as_deref())
+        .bind(actors::stored(&opened.actors))
+        .bind(opened.token.as_deref())
         .bind(opened.profile.as_deref())
         .bind(opened.server.as_deref())
         .bind(opened.target.as_deref())
@@ -189,6 +197,10 @@ fn bind_closed(query: Query, closed: &Closed) -> Query {
         .bind(closed.principal.as_deref())
         .bind(closed.principal_kind.as_deref())
         .bind(closed.authentication.as_deref())
+        .bind(closed.issuer.as_deref())
+        .bind(closed.application.as_deref())
+        .bind(actors::stored(&closed.actors))
+        .bind(closed.token.as_deref())
         .bind(closed.profile.as_deref())
         .bind(closed.server.as_deref())
         .bind(closed.target.as_deref())

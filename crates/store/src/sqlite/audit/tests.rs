@@ -39,6 +39,10 @@ fn sql_for(text: &str) -> String {
     let text = || Some(text.to_owned());
     let filter = AuditFilter {
         principal: text(),
+        issuer: text(),
+        application: text(),
+        actor: text(),
+        token: text(),
         profile: text(),
         server: text(),
         method: text(),
@@ -76,6 +80,13 @@ async fn every_filter_has_its_index() {
     check(|f| f.entry = Some("x".into()), "audit_record_opened").await;
     check(|f| f.entry = Some("x*".into()), "audit_record_opened").await;
     check(|f| f.principal = Some("x".into()), "audit_record_principal").await;
+    check(
+        |f| f.application = Some("x".into()),
+        "audit_record_application",
+    )
+    .await;
+    check(|f| f.token = Some("x".into()), "audit_record_token").await;
+    check(|f| f.token = Some("x*".into()), "audit_record_token").await;
     check(|f| f.target = Some("x".into()), "audit_record_target").await;
     check(|f| f.target = Some("x*".into()), "audit_record_target").await;
     check(|f| f.decision = Some("x".into()), "audit_record_decision").await;

@@ -53,7 +53,11 @@ pub(crate) async fn an_entry_reads_as_it_was_written(store: Store) {
         at_us: 1_700_000_000_123_456,
         principal: some("ada"),
         principal_kind: some("user"),
-        authentication: some("api-key:k1"),
+        authentication: some("token"),
+        issuer: some("company"),
+        application: some("editor \u{0}\u{1a}"),
+        actors: vec!["assistant".to_owned(), "plan\"ner\u{0}\u{1a}0".to_owned()],
+        token: some("t-1"),
         client: some("host 1.0 'quoted' \u{202e}\u{0}"),
         profile: some("research"),
         transport: "stdio".to_owned(),
@@ -85,7 +89,11 @@ pub(crate) async fn an_entry_reads_as_it_was_written(store: Store) {
         timings_us: json!({"authz": 12}),
         principal: some("ada"),
         principal_kind: some("user"),
-        authentication: some("api-key:k1"),
+        authentication: some("token"),
+        issuer: some("company"),
+        application: some("editor \u{0}\u{1a}"),
+        actors: vec!["assistant".to_owned(), "plan\"ner\u{0}\u{1a}0".to_owned()],
+        token: some("t-1"),
         profile: some("research"),
         server: some("papers"),
         target: some("search"),
@@ -337,6 +345,135 @@ pub(crate) async fn each_filter_selects_its_entries(store: Store) {
         &["2a"],
     )
     .await;
+}
+
+/// Who calls, through which application, for whom, with which token: four questions.
+pub(crate) async fn user_agent_and_application_are_told_apart(store: Store) {
+    let some = |text: &str| Some(text.to_owned());
+    let shown = |entry: &str, application: &str, actors: &[&str], token: &str| Opened {
+        principal: some("company:ada"),
+        issuer: some("company"),
+        application: some(application),
+        actors: actors.iter().map(|actor| (*actor).to_owned()).collect(),
+        token: some(token),
+        // What the client says of itself does not count as any of them.
+        client: some("editor"),
+        ..opened(entry, 1)
+    };
+    let later = Closed {
+        issuer: some("partner"),
+        application: some("robot"),
+        actors: vec!["agent-9".to_owned()],
+        token: some("t-9"),
+        ..closed("d", "ok")
+    };
+    append(
+        &store,
+        [
+            AuditRecord::Opened(shown("a", "editor", &[], "t-1")),
+            AuditRecord::Closed(closed("a", "ok")),
+            AuditRecord::Opened(shown("b", "terminal", &["agent-1", "agent-2"], "t-2")),
+            AuditRecord::Closed(closed("b", "ok")),
+            AuditRecord::Opened(Opened {
+                client: some("editor"),
+                ..opened("c", 1)
+            }),
+            AuditRecord::Opened(shown("d", "editor", &["agent-1"], "t-1")),
+            AuditRecord::Closed(later.clone()),
+        ],
+    )
+    .await;
+
+    let check = async |set: fn(&mut AuditFilter), expected: &[&str]| {
+        let mut filter = AuditFilter::default();
+        set(&mut filter);
+        let found = store.entries(&filter).await.unwrap();
+        assert_eq!(ids(&found), expected, "{filter:?}");
+    };
+    check(|f| f.issuer = Some("company".into()), &["a", "b"]).await;
+    check(|f| f.issuer = Some("p*".into()), &["d"]).await;
+    check(|f| f.application = Some("editor".into()), &["a"]).await;
+    check(|f| f.application = Some("robot".into()), &["d"]).await;
+    check(|f| f.application = Some("*".into()), &["a", "b", "d"]).await;
+    check(|f| f.token = Some("t-1".into()), &["a"]).await;
+    check(|f| f.token = Some("t-*".into()), &["a", "b", "d"]).await;
+    check(|f| f.actor = Some("agent-1".into()), &["b"]).await;
+    check(|f| f.actor = Some("agent-9".into()), &["d"]).await;
+    check(
+        |f| {
+            f.application = Some("terminal".into());
+            f.actor = Some("agent-2".into());
+            f.token = Some("t-2".into());
+            f.issuer = Some("company".into());
+        },
+        &["b"],
+    )
+    .await;
+
+    let entries = all(&store).await;
+    let [a, _, c, d] = entries.as_slice() else {
+        panic!("{entries:?}");
+    };
+    assert_eq!(a.opened.application.as_deref(), Some("editor"));
+    assert_eq!(
+        (&c.opened.application, &c.opened.token),
+        (&None, &None),
+        "a hint is not an application"
+    );
+    assert_eq!(d.opened.issuer, later.issuer);
+    assert_eq!(d.opened.application, later.application);
+    assert_eq!(d.opened.actors, later.actors);
+    assert_eq!(d.opened.token, later.token);
+    assert_eq!(d.closed.as_ref(), Some(&later));
+}
+
+pub(crate) async fn an_actor_is_found_wherever_it_stands(store: Store) {
+    let chains: [(&str, &[&str]); 8] = [
+        ("0", &[]),
+        ("1", &["ada"]),
+        ("2", &["bob", "ada", "Ada"]),
+        ("3", &["x\"ada", "[\"ada\"]", "ada\",\"bob"]),
+        ("4", &["adam", "", "é"]),
+        ("5", &["\u{0}", "\u{1a}", "\u{1a}0"]),
+        ("6", &["%", "_da", "' OR '1'='1"]),
+        ("7", &["null"]),
+    ];
+    for (entry, actors) in chains {
+        let begun = Opened {
+            actors: actors.iter().map(|actor| (*actor).to_owned()).collect(),
+            ..opened(entry, 1)
+        };
+        append(&store, [AuditRecord::Opened(begun)]).await;
+    }
+    for (entry, read) in chains.iter().zip(all(&store).await) {
+        assert_eq!(read.opened.actors, entry.1);
+    }
+    for (pattern, expected) in [
+        ("ada", &["1", "2"][..]),
+        ("ada*", &["1", "2", "3", "4"]),
+        ("Ada", &["2"]),
+        ("B*", &[]),
+        ("x\"ada", &["3"]),
+        ("\"ada\"", &[]),
+        ("[*", &["3"]),
+        ("", &["4"]),
+        ("é", &["4"]),
+        ("\u{0}", &["5"]),
+        ("\u{0}*", &["5"]),
+        ("\u{1a}", &["5"]),
+        ("%", &["6"]),
+        ("_*", &["6"]),
+        ("'*", &["6"]),
+        ("null", &["7"]),
+        ("*", &["1", "2", "3", "4", "5", "6", "7"]),
+    ] {
+        let filter = AuditFilter {
+            actor: Some(pattern.to_owned()),
+            ..AuditFilter::default()
+        };
+        let found = store.entries(&filter).await.unwrap();
+        assert_eq!(ids(&found), expected, "{pattern:?}");
+    }
 }
 
 pub(crate) async fn filter_text_is_never_syntax(store: Store) {
