@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use rcgen::{CertificateParams, DistinguishedName, DnType, IsCa, KeyPair, SanType};
 
 use super::*;
@@ -149,5 +150,32 @@ fn what_is_no_certificate_is_unreadable() {
     let longer = [der.as_slice(), b"\0"].concat();
     for wrong in [&b""[..], &b"\x30\x00"[..], &longer, &der[1..]] {
         assert_eq!(Certificate::from_der(wrong), Err(CertificateUnreadable));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn two_names_are_never_written_alike(
+        one in ("[a-zO =,+#\\\\\"]{1,6}", "[a-zCN =,+#\\\\\"]{1,6}"),
+        other in ("[a-zO =,+#\\\\\"]{1,6}", "[a-zCN =,+#\\\\\"]{1,6}"),
+    ) {
+        let write = |(organisation, name): &(String, String)| {
+            certificate(|params| {
+                let names = &mut params.distinguished_name;
+                names.push(DnType::OrganizationName, organisation.as_str());
+                names.push(DnType::CommonName, name.as_str());
+            })
+            .subject()
+            .map(str::to_owned)
+            .unwrap()
+        };
+        let (first, second) = (write(&one), write(&other));
+        prop_assert_eq!(first == second, one == other);
+        let alone = certificate(|params| {
+            params.distinguished_name.push(DnType::CommonName, first.as_str());
+        });
+        prop_assert_ne!(alone.subject(), Some(first.as_str()));
     }
 }

@@ -13,6 +13,7 @@ mod entra;
 mod opaque;
 mod possession;
 mod probe;
+mod registration;
 mod reload;
 mod standard;
 mod world;

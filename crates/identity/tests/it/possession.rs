@@ -5,7 +5,9 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis_identity::{Certificate, Identified, Kind, Rejected, Scheme, Shown};
-use portcullis_lab::identity_provider::{IdentityProvider, Misbehaviour, ProviderSettings};
+use portcullis_lab::identity_provider::{
+    Endpoint as Place, Fault, IdentityProvider, Misbehaviour, ProviderSettings,
+};
 use portcullis_lab::jose::SigningKey;
 use portcullis_token::dpop::{NonceKey, thumbprint};
 use portcullis_token::sha256;
@@ -133,17 +135,17 @@ async fn a_proof_of_a_bad_token_is_not_remembered() {
     let token = bound_to(&provider, &key);
     let first = proof(&key, &token, json!({}));
     // An outage while the proof was on its way is not the caller's fault.
-    provider.misbehave(Misbehaviour::Metadata {
-        member: "jwks_uri".to_owned(),
-        value: None,
+    provider.misbehave(Misbehaviour::Broken {
+        endpoint: Place::Keys,
+        how: Fault::Status(503),
     });
     let down = present(&world, &token, Some(&first)).await;
     assert_eq!(
         outcome(&down),
-        "issuer-unavailable (unavailable, endpoint-missing)"
+        "issuer-unavailable (unavailable, keys-unavailable)"
     );
     provider.behave();
-    let world = World::new(&authn(&provider)).await;
+    world.advance(5);
     let good = present(&world, &token, Some(&first)).await;
     assert_eq!(outcome(&good), "User corp:ada");
 }
@@ -239,4 +241,32 @@ async fn a_token_is_bound_to_the_certificate_of_its_connection() {
         None,
         "nobody said whom it stands for"
     );
+}
+
+#[tokio::test]
+async fn a_certificate_stands_for_a_workload() {
+    let world = World::new(
+        "[listen.tls]\ncertificate = \"a.pem\"\nkey = \"file:a.key\"\nclient-ca = \"ca.pem\"\n\
+         client-certificates = \"required\"\n\
+         [authn.certificates]\nnames = \"dns\"\n",
+    )
+    .await;
+    let certificate = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let signed = CertificateParams::new(names)
+            .unwrap()
+            .self_signed(&KeyPair::generate().unwrap())
+            .unwrap();
+        Certificate::from_der(signed.der()).unwrap()
+    };
+    let own = certificate(&["importer.example.org"]);
+    let identity = world.issuers.by_certificate(&own).unwrap();
+    assert_eq!(identity.issuer, portcullis_identity::CERTIFICATES);
+    assert_eq!(identity.subject, "importer.example.org");
+    assert_eq!(
+        identity.binding.certificate_digest,
+        Some(URL_SAFE_NO_PAD.encode(own.sha256()))
+    );
+    let two = certificate(&["a.example.org", "b.example.org"]);
+    assert_eq!(world.issuers.by_certificate(&two), None);
 }
