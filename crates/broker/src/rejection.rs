@@ -160,7 +160,7 @@ impl Broker {
         if parts.setup.source.grant == TokenGrant::UserGrant {
             return Retry::Needed(Needed::Scope {
                 server: parts.name.clone(),
-                scopes: all.iter().map(str::to_owned).collect(),
+                scopes: named_at_server(&all),
             });
         }
         match self.credential(&parts.name, caller).await {
@@ -169,6 +169,12 @@ impl Broker {
             Err(needed) => Retry::Needed(needed),
         }
     }
+}
+
+/// A sign-in asks for a refresh token anyway, and no server names that among what it needs.
+fn named_at_server(scopes: &Scopes) -> Vec<String> {
+    let scopes = scopes.iter().filter(|scope| *scope != "offline_access");
+    scopes.map(str::to_owned).collect()
 }
 
 /// Whose refusals are counted: the gateway's own are the same for all callers.

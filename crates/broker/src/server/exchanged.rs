@@ -5,7 +5,6 @@ use portcullis_config::TokenGrant;
 use portcullis_oauth::{
     ACCESS_TOKEN, Asked, AssertionRequest, Exchange, Scopes, TokenError, Tokens, select,
 };
-use portcullis_token::identity::PrincipalKind;
 
 use super::{Parts, remembered_as, to_secret, to_texts};
 use crate::cache::{CacheKey, Fresh};
@@ -17,9 +16,8 @@ use crate::revocations::Chain;
 impl Parts {
     /// The token of the caller at this server.
     pub(crate) async fn exchanged(&self, caller: &Caller<'_>) -> Result<Credential, Needed> {
-        if caller.actors.len() >= portcullis_oauth::MAX_ACTORS {
-            return Err(Needed::refused(Reason::ChainTooLong));
-        }
+        // Before the memory is asked: what is in it was made for a caller that passed.
+        self.check_subject(caller)?;
         let asked = self.exchange_scopes(caller).await?;
         let key = self.exchange_key(caller, &asked)?;
         let fetch = async || self.exchange(caller, &asked).await;
@@ -95,9 +93,6 @@ impl Parts {
         let now = self.now();
         let tokens = match &self.setup.source.grant {
             TokenGrant::OnBehalfOf { .. } => {
-                if caller.kind != PrincipalKind::User {
-                    return Err(Needed::refused(Reason::UsersOnly));
-                }
                 client.on_behalf_of(subject.secret(), asked, now).await
             }
             TokenGrant::TokenExchange { .. } => {

@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
-use portcullis_config::{Cloud as CloudName, Entra, Issuer, IssuerKind};
+use portcullis_config::{Cloud as CloudName, Entra, Issuer, IssuerKind, TokenGrant};
 use portcullis_egress::Naming;
 use portcullis_oauth::{
-    BackChannel, Discovery, DiscoverySettings, Growth, IssuerQuery, Pkce, TokenClient,
+    BackChannel, Discovery, DiscoverySettings, Growth, IssuerQuery, MAX_ACTORS, Pkce, TokenClient,
 };
 use portcullis_token::entra::{Cloud, Version};
+use portcullis_token::identity::PrincipalKind;
 use url::Url;
 
 use super::Parts;
@@ -19,21 +20,45 @@ use crate::client::{self, At};
 use crate::needed::{Needed, Reason};
 
 impl Parts {
+    /// Whether the caller's token may be exchanged at all: it is of the issuer that the server is
+    /// reached through, for Entra of one of its tenants, and the chain of delegation is not too
+    /// long.
+    pub(super) fn check_subject(&self, caller: &Caller<'_>) -> Result<(), Needed> {
+        let through = self.setup.source.grant.through();
+        let reason = if caller.subject.is_none() {
+            Reason::SubjectMissing
+        } else if through.is_none() || caller.issuer != through {
+            Reason::SubjectForeign
+        } else if let Some(IssuerKind::Entra(entra)) = self.kind_of_issuer()
+            && tenant(entra, caller.tenant).is_none()
+        {
+            Reason::SubjectForeign
+        } else if matches!(self.setup.source.grant, TokenGrant::OnBehalfOf { .. })
+            && caller.kind != PrincipalKind::User
+        {
+            Reason::UsersOnly
+        // The gateway joins the chain.
+        } else if caller.actors.len() >= MAX_ACTORS {
+            Reason::ChainTooLong
+        } else {
+            return Ok(());
+        };
+        Err(Needed::refused(reason))
+    }
+
+    fn kind_of_issuer(&self) -> Option<&IssuerKind> {
+        self.setup.through.as_ref().map(|issuer| &issuer.kind)
+    }
+
     /// The caller's token and the token endpoint that may see it.
     pub(super) async fn at_issuer<'a>(
         &self,
         caller: &Caller<'a>,
     ) -> Result<(&'a SubjectToken, TokenClient), Needed> {
-        let through = self.setup.source.grant.through();
-        let (Some(name), Some(issuer)) = (through, &self.setup.through) else {
-            return Err(Needed::refused(Reason::Client));
+        self.check_subject(caller)?;
+        let (Some(subject), Some(issuer)) = (caller.subject, &self.setup.through) else {
+            return Err(Needed::refused(Reason::SubjectMissing));
         };
-        let subject = caller
-            .subject
-            .ok_or(Needed::refused(Reason::SubjectMissing))?;
-        if caller.issuer != Some(name) {
-            return Err(Needed::refused(Reason::SubjectForeign));
-        }
         let client = match &issuer.kind {
             IssuerKind::Entra(entra) => self.at_entra(issuer, entra, caller.tenant).await?,
             IssuerKind::Oidc { issuer: id } => self.at_standard(issuer, id).await?,
@@ -49,8 +74,7 @@ impl Parts {
         entra: &Entra,
         tenant: &str,
     ) -> Result<TokenClient, Needed> {
-        let known = |one: &&String| one.eq_ignore_ascii_case(tenant);
-        let Some(tenant) = entra.tenants.iter().find(known) else {
+        let Some(tenant) = self::tenant(entra, tenant) else {
             return Err(Needed::refused(Reason::SubjectForeign));
         };
         let mut cloud = match entra.cloud {
@@ -116,4 +140,10 @@ impl Parts {
             .await
             .map_err(|error| self.no_client(&error))
     }
+}
+
+/// The tenant, if the configuration has it.
+fn tenant<'a>(entra: &'a Entra, tenant: &str) -> Option<&'a String> {
+    let mut tenants = entra.tenants.iter();
+    tenants.find(|known| known.eq_ignore_ascii_case(tenant))
 }
