@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use portcullis_egress::Client;
 use portcullis_mcp::capabilities::ClientCapabilities;
 use portcullis_mcp::result::ListKind;
 use portcullis_mcp::version::ProtocolVersion;
 use portcullis_store::{
     AuditRecord, AuditStore, Closed, RegistryStore, RevocationStore, SessionStore, Sqlite, Store, StoreError,
 };
-use portcullis_upstream::{HttpClient, UpstreamError};
+use portcullis_upstream::UpstreamError;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
@@ -52,6 +53,8 @@ pub struct Stores {
     pub sessions: Arc<dyn SessionStore>,
     /// What must not be believed any more.
     pub revocations: Arc<dyn RevocationStore>,
+    /// Everything that is kept: credentials, one-time values, consents.
+    pub store: Arc<dyn Store>,
 }
 
 impl From<Sqlite> for Stores {
@@ -66,7 +69,8 @@ impl From<Arc<dyn Store>> for Stores {
             audit: Arc::clone(&store) as _,
             registry: Arc::clone(&store) as _,
             revocations: Arc::clone(&store) as _,
-            sessions: store,
+            sessions: Arc::clone(&store) as _,
+            store,
         }
     }
 }
@@ -128,7 +132,7 @@ pub struct Gateway {
     tickets: Tickets,
     suspended: Suspended,
     detached: Arc<Semaphore>,
-    registry: Registry,
+    registry: Arc<Registry>,
     revocations: Revocations,
     servers: Servers,
     trail: Trail,
@@ -136,6 +140,7 @@ pub struct Gateway {
     streams: Streams,
     feeds: Running,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    stores: Stores,
 }
 
 impl Gateway {
@@ -145,10 +150,11 @@ impl Gateway {
     /// # Errors
     /// When the store cannot be read or TLS cannot be set up.
     pub async fn open(loaded: Loaded, stores: Stores) -> Result<Arc<Self>, OpenError> {
-        let facilities = Facilities::open(&loaded, &*stores.sessions)
+        let facilities = Facilities::open(&loaded, &stores)
             .await
             .map_err(OpenError::Configuration)?;
         close_lost_entries(&*stores.audit).await?;
+        let registry = Arc::new(Registry::open(Arc::clone(&stores.registry)).await?);
         let (trail, writer) = Trail::start(Arc::clone(&stores.audit));
         let gateway = Arc::new(Self {
             snapshot: ArcSwap::from_pointee(Snapshot::new(loaded, facilities)),
@@ -157,14 +163,15 @@ impl Gateway {
             tickets: Tickets::open(&*stores.sessions).await?,
             suspended: Suspended::new(),
             detached: Arc::new(Semaphore::new(DETACHED)),
-            registry: Registry::open(Arc::clone(&stores.registry)).await?,
+            registry: Arc::clone(&registry),
             revocations: Revocations::open(Arc::clone(&stores.revocations)).await?,
-            servers: Servers::new(HttpClient::new()?),
+            servers: Servers::new(registry),
             trail,
             news: watch::Sender::default(),
             streams: Streams::default(),
             feeds: Running::default(),
             tasks: Mutex::new(Vec::new()),
+            stores,
         });
         let upkeep = tokio::spawn(upkeep(Arc::downgrade(&gateway)));
         gateway
@@ -180,10 +187,10 @@ impl Gateway {
     /// # Errors
     /// Every problem with what the configuration needs besides itself. Nothing is changed then.
     pub async fn reload(&self, loaded: Loaded) -> Result<(), Vec<String>> {
-        let facilities = self.snapshot().facilities().renew(&loaded).await?;
+        let facilities = self.snapshot().facilities().renew(&loaded, &self.stores).await?;
         let snapshot = Arc::new(Snapshot::new(loaded, facilities));
         self.snapshot.store(Arc::clone(&snapshot));
-        self.servers.sweep(snapshot.config()).await;
+        self.servers.sweep(&snapshot).await;
         self.news
             .send_modify(|news| news.reloads = news.reloads.wrapping_add(1));
         Ok(())
@@ -283,6 +290,12 @@ impl Gateway {
         self.snapshot.load().config().clone()
     }
 
+    /// The client that fetches from addresses which others named: `[outbound]` and the control
+    /// `egress-guard` say how far it goes.
+    pub fn egress(&self) -> Client {
+        self.snapshot.load().facilities().client.clone()
+    }
+
     pub(crate) fn news(&self) -> watch::Receiver<News> {
         self.news.subscribe()
     }
@@ -365,11 +378,12 @@ async fn upkeep(gateway: std::sync::Weak<Gateway>) {
         if let Err(error) = gateway.sessions.refresh().await {
             tracing::error!(%error, "ended sessions cannot be read");
         }
+        gateway.servers.close_held(&gateway.snapshot()).await;
         gateway.suspended.sweep();
         ticks = ticks.wrapping_add(1);
         if ticks.is_multiple_of(SWEEP) {
             let snapshot = gateway.snapshot();
-            gateway.servers.sweep(snapshot.config()).await;
+            gateway.servers.sweep(&snapshot).await;
             gateway
                 .clients
                 .sweep(snapshot.config().limits.session_idle_timeout);

@@ -33,6 +33,7 @@ mod reply;
 mod result;
 mod revocation;
 mod seal;
+mod server_identity;
 mod servers;
 mod session;
 mod shield;

@@ -28,7 +28,7 @@ use pins::{OfKind, Pins};
 
 pub(crate) use catalogue::{Catalogue, Freshness, Listing, Source};
 pub(crate) use definition::{Definition, Item};
-pub(crate) use identity::{Property, Seen, Verdict};
+pub(crate) use identity::{Property, Recognition, Seen};
 pub(crate) use resolve::{Call, Found, Round, aim, locate, policy_target, resolve};
 pub(crate) use shown::{Rendered, Text};
 

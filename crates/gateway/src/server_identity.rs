@@ -12,17 +12,18 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use http::Uri;
 use portcullis_config as config;
 use portcullis_mcp::json::{Object, as_string, quote};
-use portcullis_upstream::{Connection, UpstreamError};
+use portcullis_upstream::{Connection, Spec, Transport, UpstreamError};
 
 use crate::digest::{self, sha256};
 use crate::refusal::{Reason, Refusal};
-use crate::registry::{Property, Registry, Seen, Verdict};
+use crate::registry::{Property, Recognition, Registry, Seen};
 use crate::snapshot::Snapshot;
 use crate::upstream;
 
-pub(crate) use certificate::{pins, peer_tls};
+pub(crate) use certificate::{peer_tls, pins};
 pub(crate) use program::resolve;
 use program::{Program, ProgramError};
 
@@ -64,11 +65,11 @@ enum Place {
 }
 
 impl Binding {
-    /// `program` is what a server that is a child process is started from.
+    /// `upstream` is what its connections are made from.
     pub(crate) fn new(
         server: &Arc<str>,
         spec: &config::Server,
-        program: PathBuf,
+        upstream: &Spec,
         (registry, names): (&Arc<Registry>, &Arc<Names>),
         snapshot: &Snapshot,
     ) -> Self {
@@ -80,9 +81,9 @@ impl Binding {
             enforced: config.controls.server_identity,
             trust_on_first_use: config.registry.mode == config::RegistryMode::TrustOnFirstUse,
             bound: spec.identity.clone(),
-            place: match &spec.transport {
-                config::Transport::Stdio { .. } => Place::Program(program),
-                config::Transport::Http { url, .. } | config::Transport::OpenApi { url, .. } => {
+            place: match &upstream.transport {
+                Transport::Stdio { command, .. } => Place::Program(PathBuf::from(command)),
+                Transport::Http { url, .. } | Transport::OpenApi { base: url, .. } => {
                     Place::Origin(origin(url))
                 }
             },
@@ -137,6 +138,11 @@ impl Binding {
         }
     }
 
+    /// Whether an error says that the server is another one.
+    pub(crate) fn doubts(&self, error: &UpstreamError) -> bool {
+        self.suspicion(error).is_some()
+    }
+
     fn suspicion(&self, error: &UpstreamError) -> Option<(Property, &'static str)> {
         if !self.enforced {
             return None;
@@ -176,18 +182,18 @@ impl Binding {
                 program.bytes
             ),
         };
-        let verdict = match self.bound.sha256 {
-            Some(expected) if expected == program.digest => Ok(Verdict::Known),
+        let recognised = match self.bound.sha256 {
+            Some(expected) if expected == program.digest => Ok(Recognition::Known),
             Some(_) => {
                 let note = "its program is not the one whose sha256 is configured";
                 let held = self.registry.hold(&seen, note).await;
-                held.map(|()| Verdict::Another)
+                held.map(|()| Recognition::Another)
             }
             None => self.registry.pin(&seen, self.trust_on_first_use).await,
         };
-        match verdict {
-            Ok(Verdict::Known) => Ok(program),
-            Ok(Verdict::Another) => {
+        match recognised {
+            Ok(Recognition::Known) => Ok(program),
+            Ok(Recognition::Another) => {
                 Err(Refusal::new(Reason::ServerIdentityChanged).because(Doubt::Program))
             }
             Err(cause) => Err(Refusal::new(Reason::Internal).because(Doubt::Registry(cause))),
@@ -261,18 +267,14 @@ pub(crate) fn admit(server: &str, registry: &Registry, snapshot: &Snapshot) -> R
 }
 
 /// Scheme, host and port of an address. Its path and query may hold what is nobody's business.
-fn origin(url: &str) -> String {
-    let uri = url.parse::<http::Uri>().ok();
-    let parts = uri
-        .as_ref()
-        .and_then(|uri| Some((uri.scheme_str()?, uri.authority()?)));
-    parts
-        .map(|(scheme, authority)| {
-            let host = authority.as_str();
-            let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-            format!("{scheme}://{host}")
-        })
-        .unwrap_or_default()
+fn origin(url: &Uri) -> String {
+    let (Some(scheme), Some(host)) = (url.scheme_str(), url.host()) else {
+        return String::new();
+    };
+    match url.port_u16() {
+        Some(port) => format!("{scheme}://{host}:{port}"),
+        None => format!("{scheme}://{host}"),
+    }
 }
 
 #[cfg(test)]

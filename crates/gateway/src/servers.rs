@@ -4,25 +4,29 @@
 //! own, so that no principal meets what another left behind; `isolation = "shared"` gives one to all.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use portcullis_config::{self as config, Isolation};
 use portcullis_mcp::capabilities::ClientCapabilities;
-use portcullis_upstream::{Connection, HttpClient, Status, Upstream, UpstreamError};
+use portcullis_upstream::{Connection, HttpClient, Status, Transport, Upstream, UpstreamError};
 
 use crate::authn::Principal;
 use crate::clock;
 use crate::feed::Feed;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::{Catalogue, Registry, Rules, Source};
+use crate::server_identity::{Binding, Names, admit, peer_tls};
 use crate::snapshot::Snapshot;
 use crate::upstream::refused;
 use crate::vault;
 
 /// How long a call waits for a server that is about to be started again.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The pause before a listener asks again for a server that is another one.
+const DOUBT: Duration = Duration::from_secs(5);
 
 /// How many connections one principal may have to one server, each for clients that can be asked for
 /// other things. A client says by itself what it can be asked for, so that this must have a bound.
@@ -41,12 +45,51 @@ struct LeaseKey {
 pub(crate) struct Lease {
     server: Arc<str>,
     spec: config::Server,
+    way: Way,
     upstream: Upstream,
+    binding: Binding,
+    /// Set when it was ended because of what was started.
+    is_over: AtomicBool,
+    /// One start at a time: the others wait for what it comes to.
+    starting: tokio::sync::Mutex<()>,
     catalogue: Catalogue,
     feed: Feed,
     last_used: AtomicI64,
     /// Calls that wait for the server now.
     calls: AtomicUsize,
+}
+
+/// What else a connection is made by, besides the server's own configuration.
+#[derive(Debug, PartialEq)]
+struct Way {
+    outbound: config::Outbound,
+    egress_guard: bool,
+    server_identity: bool,
+}
+
+impl Way {
+    fn of(snapshot: &Snapshot) -> Self {
+        let config = snapshot.config();
+        Self {
+            outbound: config.outbound.clone(),
+            egress_guard: config.controls.egress_guard,
+            server_identity: config.controls.server_identity,
+        }
+    }
+
+    fn is_of(&self, snapshot: &Snapshot) -> bool {
+        let config = snapshot.config();
+        self.outbound == config.outbound
+            && self.egress_guard == config.controls.egress_guard
+            && self.server_identity == config.controls.server_identity
+    }
+}
+
+/// Why there is no connection.
+enum Fault {
+    Upstream(UpstreamError),
+    /// The server is not the one that was registered.
+    Identity(Refusal),
 }
 
 impl std::fmt::Debug for Lease {
@@ -94,6 +137,7 @@ impl Lease {
         Source {
             server: &self.server,
             connection,
+            binding: &self.binding,
             registry,
             rules: Rules {
                 enforce: config.controls.definition_pins,
@@ -104,15 +148,51 @@ impl Lease {
         }
     }
 
+    /// What the server is known by.
+    pub(crate) fn binding(&self) -> &Binding {
+        &self.binding
+    }
+
+    /// Whether it was made for this configuration.
+    fn fits(&self, spec: &config::Server, snapshot: &Snapshot) -> bool {
+        self.spec == *spec && self.way.is_of(snapshot) && !self.is_over.load(Ordering::Relaxed)
+    }
+
+    /// Whether the files behind its TLS are others now. Files that cannot be read are on their way.
+    fn has_renewed_files(&self, snapshot: &Snapshot) -> bool {
+        let transport = &self.upstream.spec().transport;
+        let (Transport::Http { tls, .. } | Transport::OpenApi { tls, .. }) = transport else {
+            return false;
+        };
+        let identity = &self.spec.identity;
+        (identity.ca.is_some() || identity.client.is_some())
+            && peer_tls(identity, snapshot.base(), self.way.server_identity)
+                .is_ok_and(|now| now != *tls)
+    }
+
+    /// Ends the connection when its calls are done, and not much later.
+    async fn retire(&self) {
+        let done = async {
+            while self.calls.load(Ordering::Relaxed) > 0 {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        // A call that is still there then is cut off; the limit is that of one call.
+        let limit = self.upstream.spec().request_timeout;
+        let _late = tokio::time::timeout(limit, done).await;
+        self.upstream.shutdown().await;
+    }
+
     /// A live connection, however long it takes: what listens has nothing better to do than to wait.
     /// `None` when this lease is over and another one has taken its place.
-    pub(crate) async fn persist(&self) -> Option<Arc<Connection>> {
+    pub(crate) async fn persist(self: &Arc<Self>) -> Option<Arc<Connection>> {
         loop {
-            let pause = match self.upstream.connection().await {
+            let pause = match self.open().await {
                 Ok(connection) => return Some(connection),
-                Err(UpstreamError::BackingOff { retry_in }) => retry_in,
                 Err(_) if self.upstream.status() == Status::ShutDown => return None,
-                Err(_) => Duration::ZERO,
+                Err(Fault::Upstream(UpstreamError::BackingOff { retry_in })) => retry_in,
+                Err(Fault::Upstream(_)) => Duration::ZERO,
+                Err(Fault::Identity(_)) => DOUBT,
             };
             // A pause of no length must not make a loop that never lets go.
             tokio::time::sleep(pause.max(Duration::from_millis(50))).await;
@@ -123,19 +203,61 @@ impl Lease {
     ///
     /// A server that just died is not started again at once. A caller waits out a short pause
     /// rather than being told to come back.
-    pub(crate) async fn connection(&self) -> Result<Arc<Connection>, Refusal> {
+    pub(crate) async fn connection(self: &Arc<Self>) -> Result<Arc<Connection>, Refusal> {
         self.last_used
             .store(clock::unix_seconds(), Ordering::Relaxed);
         let mut waited = Duration::ZERO;
         loop {
-            match self.upstream.connection().await {
-                Err(UpstreamError::BackingOff { retry_in }) if waited + retry_in <= PATIENCE => {
+            match self.open().await {
+                Ok(connection) => return Ok(connection),
+                Err(Fault::Identity(refusal)) => return Err(refusal),
+                Err(Fault::Upstream(UpstreamError::BackingOff { retry_in }))
+                    if waited + retry_in <= PATIENCE =>
+                {
                     tokio::time::sleep(retry_in).await;
                     // A pause of no length must not make a loop of no end.
                     waited += retry_in.max(Duration::from_millis(1));
                 }
-                connected => return connected.map_err(refused),
+                Err(Fault::Upstream(error)) => {
+                    return Err(refused(error));
+                }
             }
+        }
+    }
+
+    /// The living connection, or a new one to a server that is looked at first.
+    async fn open(self: &Arc<Self>) -> Result<Arc<Connection>, Fault> {
+        if let Some(connection) = self.upstream.current() {
+            return Ok(connection);
+        }
+        let lease = Arc::clone(self);
+        // Whoever leaves in the middle of a start leaves no server behind that was not looked at.
+        let starting = tokio::spawn(async move { lease.start().await });
+        starting
+            .await
+            .unwrap_or(Err(Fault::Upstream(UpstreamError::Closed)))
+    }
+
+    async fn start(&self) -> Result<Arc<Connection>, Fault> {
+        let _turn = self.starting.lock().await;
+        if self.upstream.status() != Status::Idle {
+            return self.upstream.connection().await.map_err(Fault::Upstream);
+        }
+        let started = self.binding.before_start().await.map_err(Fault::Identity)?;
+        match self.upstream.connection().await {
+            Ok(connection) => match self.binding.after_start(started, &connection).await {
+                Ok(()) => Ok(connection),
+                Err(refusal) => {
+                    // It runs already, and nobody may have it.
+                    self.is_over.store(true, Ordering::Relaxed);
+                    self.upstream.shutdown().await;
+                    Err(Fault::Identity(refusal))
+                }
+            },
+            Err(error) if self.binding.doubts(&error) => {
+                Err(Fault::Identity(self.binding.refused(error, refused).await))
+            }
+            Err(error) => Err(Fault::Upstream(error)),
         }
     }
 }
@@ -159,14 +281,16 @@ impl Drop for UnderWay {
 /// All leases of this process.
 pub(crate) struct Servers {
     leases: RwLock<HashMap<LeaseKey, Arc<Lease>>>,
-    client: HttpClient,
+    registry: Arc<Registry>,
+    names: Arc<Names>,
 }
 
 impl Servers {
-    pub(crate) fn new(client: HttpClient) -> Self {
+    pub(crate) fn new(registry: Arc<Registry>) -> Self {
         Self {
             leases: RwLock::new(HashMap::new()),
-            client,
+            registry,
+            names: Arc::default(),
         }
     }
 
@@ -193,7 +317,7 @@ impl Servers {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .get(&key)
-            && lease.spec == *spec
+            && lease.fits(spec, snapshot)
         {
             return Ok(Arc::clone(lease));
         }
@@ -201,7 +325,7 @@ impl Servers {
             .map_err(|cause| Refusal::new(Reason::UpstreamUnavailable).because(cause))?;
         let mut leases = self.leases.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(lease) = leases.get(&key)
-            && lease.spec == *spec
+            && lease.fits(spec, snapshot)
         {
             return Ok(Arc::clone(lease));
         }
@@ -219,7 +343,20 @@ impl Servers {
         let lease = Arc::new(Lease {
             server: Arc::clone(server),
             spec: spec.clone(),
-            upstream: Upstream::new(upstream, self.client.clone()),
+            way: Way::of(snapshot),
+            binding: Binding::new(
+                server,
+                spec,
+                &upstream,
+                (&self.registry, &self.names),
+                snapshot,
+            ),
+            upstream: Upstream::new(
+                upstream,
+                HttpClient::through(snapshot.facilities().client.clone()),
+            ),
+            is_over: AtomicBool::new(false),
+            starting: tokio::sync::Mutex::default(),
             catalogue: Catalogue::default(),
             feed: Feed::default(),
             last_used: AtomicI64::new(clock::unix_seconds()),
@@ -232,27 +369,45 @@ impl Servers {
         Ok(lease)
     }
 
-    /// Closes what the configuration no longer has, and what nobody used for a while.
-    pub(crate) async fn sweep(&self, config: &config::Config) {
+    /// Closes what the configuration no longer has, and what nobody used for a while. A connection
+    /// whose certificates were renewed ends with its last call; the next one has the new ones.
+    pub(crate) async fn sweep(&self, snapshot: &Snapshot) {
+        let config = snapshot.config();
         let now = clock::unix_seconds();
         let unused =
             i64::try_from(config.limits.session_idle_timeout.as_secs()).unwrap_or(i64::MAX);
-        let gone: Vec<Arc<Lease>> = {
-            let mut leases = self.leases.write().unwrap_or_else(PoisonError::into_inner);
-            let stale: Vec<LeaseKey> = leases
-                .iter()
-                .filter(|(_, lease)| {
-                    let idle = now.saturating_sub(lease.last_used.load(Ordering::Relaxed)) > unused
-                        && Arc::strong_count(lease) == 1;
-                    idle || config.servers.get(&*lease.server) != Some(&lease.spec)
-                })
-                .map(|(key, _)| key.clone())
-                .collect();
-            stale.iter().filter_map(|key| leases.remove(key)).collect()
-        };
+        let gone = self.take(|lease| {
+            let idle = now.saturating_sub(lease.last_used.load(Ordering::Relaxed)) > unused
+                && Arc::strong_count(lease) == 1;
+            let spec = config.servers.get(&*lease.server);
+            idle || !spec.is_some_and(|spec| lease.fits(spec, snapshot))
+        });
         for lease in gone {
             lease.upstream.shutdown().await;
         }
+        for renewed in self.take(|lease| lease.has_renewed_files(snapshot)) {
+            tokio::spawn(async move { renewed.retire().await });
+        }
+    }
+
+    /// Ends every connection to a server that is held back, calls under way with it.
+    pub(crate) async fn close_held(&self, snapshot: &Snapshot) {
+        if !snapshot.config().controls.server_identity || !self.registry.holds_any() {
+            return;
+        }
+        for lease in self.take(|lease| self.registry.is_held(&lease.server)) {
+            lease.upstream.shutdown().await;
+        }
+    }
+
+    fn take(&self, is_over: impl Fn(&Arc<Lease>) -> bool) -> Vec<Arc<Lease>> {
+        let mut leases = self.leases.write().unwrap_or_else(PoisonError::into_inner);
+        let over: Vec<LeaseKey> = leases
+            .iter()
+            .filter(|(_, lease)| is_over(lease))
+            .map(|(key, _)| key.clone())
+            .collect();
+        over.iter().filter_map(|key| leases.remove(key)).collect()
     }
 
     /// Ends every connection in an orderly way.
@@ -309,6 +464,7 @@ pub(crate) struct Leases<'a> {
 
 impl Leases<'_> {
     pub(crate) fn lease(&self, server: &Arc<str>) -> Result<Arc<Lease>, Refusal> {
+        admit(server, self.registry, self.snapshot)?;
         self.servers
             .lease(server, self.principal, self.capabilities, self.snapshot)
     }

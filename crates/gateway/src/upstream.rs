@@ -98,7 +98,10 @@ async fn ask(screened: &Screened<Call>, params: &str) -> Result<Exchange, Refusa
         progress: meta::progress_token(call.admitted().message().params()).is_some(),
         log_level: call.admitted().protocol().log_level.as_deref(),
     };
-    call.connection().request(request).await.map_err(broken_off)
+    match call.connection().request(request).await {
+        Ok(exchange) => Ok(exchange),
+        Err(error) => Err(call.lease().binding().refused(error, broken_off).await),
+    }
 }
 
 /// Answers the question that a call waits with.

@@ -5,6 +5,8 @@
 //! caller. Nothing of the caller's own credential can get here: authentication consumed it.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
 use std::sync::Arc;
 
 use http::{HeaderName, Uri};
@@ -13,9 +15,10 @@ use portcullis_mcp::capabilities::ClientCapabilities;
 use portcullis_mcp::json::Limits;
 use portcullis_mcp::version::ProtocolVersion;
 use portcullis_upstream::{self as upstream, Spec};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::registry::Call;
+use crate::server_identity::{peer_tls, resolve};
 use crate::shield::Screened;
 use crate::snapshot::Snapshot;
 
@@ -30,6 +33,24 @@ pub enum VaultError {
     File {
         /// The file's path.
         path: String,
+        /// The error of the operating system.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A certificate cannot be used.
+    #[error("the certificate file {path} cannot be used")]
+    Pem {
+        /// The file's path.
+        path: String,
+        /// What is wrong with it, or with the key that belongs to it.
+        #[source]
+        source: portcullis_egress::PemError,
+    },
+    /// The program of the server is not there.
+    #[error("the program of server {server} was not found")]
+    Program {
+        /// The server.
+        server: String,
         /// The error of the operating system.
         #[source]
         source: std::io::Error,
@@ -90,7 +111,8 @@ pub fn read(reference: &SecretRef) -> Result<SecretString, VaultError> {
 
 /// What the connection layer needs to reach a server, with its secrets read.
 ///
-/// A child process starts in `base`, the configuration's folder, or in the server's `cwd` below it.
+/// A child process starts in `base`, the configuration's folder, or in the server's `cwd` below it. Its
+/// program is looked up now, so that what is known of it holds for what is started.
 pub(crate) fn spec(
     name: &str,
     server: &config::Server,
@@ -98,6 +120,8 @@ pub(crate) fn spec(
     snapshot: &Snapshot,
 ) -> Result<Spec, VaultError> {
     let (limits, base) = (&snapshot.config().limits, snapshot.base());
+    let enforced = snapshot.config().controls.server_identity;
+    let tls = peer_tls(&server.identity, base, enforced)?;
     let transport = match &server.transport {
         config::Transport::Stdio {
             command,
@@ -113,14 +137,24 @@ pub(crate) fn spec(
             for (key, reference) in env {
                 variables.push((key.clone(), read(reference)?));
             }
+            let cwd = match cwd {
+                Some(cwd) => base.join(cwd),
+                None => base.to_owned(),
+            };
+            let command = match enforced {
+                true => {
+                    program(command, &cwd, &variables).map_err(|source| VaultError::Program {
+                        server: name.to_owned(),
+                        source,
+                    })?
+                }
+                false => command.clone(),
+            };
             upstream::Transport::Stdio {
-                command: command.clone(),
+                command,
                 args: args.clone(),
                 env: variables,
-                cwd: Some(
-                    cwd.as_ref()
-                        .map_or_else(|| base.to_owned(), |cwd| base.join(cwd)),
-                ),
+                cwd: Some(cwd),
             }
         }
         config::Transport::Http {
@@ -136,7 +170,7 @@ pub(crate) fn spec(
                 config::HttpKind::StreamableHttp => upstream::HttpKind::Streamable,
                 config::HttpKind::Sse => upstream::HttpKind::Sse,
             },
-            tls: None,
+            tls,
         },
         config::Transport::OpenApi {
             document: _,
@@ -150,7 +184,7 @@ pub(crate) fn spec(
                 .ok_or_else(|| VaultError::Document(name.to_owned()))?,
             base: address(name, url)?,
             headers: sent(headers, plain_headers)?,
-            tls: None,
+            tls,
         },
     };
     Ok(Spec {
@@ -172,6 +206,24 @@ pub(crate) fn spec(
             modern: capabilities.write(ProtocolVersion::LATEST),
         },
     })
+}
+
+/// The absolute path of a child's program. A child has the gateway's `PATH`, unless it is given one.
+fn program(
+    command: &str,
+    cwd: &Path,
+    variables: &[(String, SecretString)],
+) -> std::io::Result<String> {
+    let own = variables.iter().rfind(|(key, _)| key == "PATH");
+    let search = match own {
+        Some((_, value)) => Some(OsString::from(value.expose_secret())),
+        None => std::env::var_os("PATH"),
+    };
+    let path = resolve(command, cwd, search.as_deref())?;
+    let unwritable = || std::io::Error::other("the path of the program is not UTF-8");
+    path.into_os_string()
+        .into_string()
+        .map_err(|_| unwritable())
 }
 
 fn address(server: &str, url: &str) -> Result<Uri, VaultError> {

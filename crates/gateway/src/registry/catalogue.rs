@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 
 use super::{Definition, Item, Kind, Registry, Rules};
 use crate::refusal::{Reason, Refusal};
+use crate::server_identity::Binding;
 use crate::upstream::refused;
 
 /// How long a list serves calls before it is fetched again. A server that announces its changes is
@@ -222,6 +223,7 @@ impl Catalogue {
 pub(crate) struct Source<'a> {
     pub(crate) server: &'a Arc<str>,
     pub(crate) connection: &'a Arc<Connection>,
+    pub(crate) binding: &'a Binding,
     pub(crate) registry: &'a Registry,
     pub(crate) rules: Rules<'a>,
     pub(crate) max_items: usize,
@@ -329,8 +331,14 @@ impl Source<'_> {
             progress: false,
             log_level: None,
         };
-        let exchange = self.connection.request(request).await.map_err(refused)?;
-        exchange.answer().await.map_err(refused)
+        let answer = match self.connection.request(request).await {
+            Ok(exchange) => exchange.answer().await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(message) => Ok(message),
+            Err(error) => Err(self.binding.refused(error, refused).await),
+        }
     }
 }
 

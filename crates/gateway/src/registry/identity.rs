@@ -50,7 +50,7 @@ pub(crate) struct Seen<'a> {
 
 /// Whether a server is the one that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Recognition {
     /// It is.
     Known,
     /// It is not.
@@ -77,11 +77,13 @@ impl Registry {
         &self,
         seen: &Seen<'_>,
         trust_on_first_use: bool,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Recognition, StoreError> {
         let _turn = self.observed.lock().await;
         if self.state_of(seen).is_none() {
             let pins = self.pins.load_full();
-            let is_first = !pins.of_identity(seen.server).has_versions(seen.property.as_str());
+            let is_first = !pins
+                .of_identity(seen.server)
+                .has_versions(seen.property.as_str());
             let (state, note) = match (is_first, trust_on_first_use) {
                 (false, _) => (State::Quarantined, Some("it is another one than before")),
                 (true, true) => (State::Approved, None),
@@ -99,12 +101,12 @@ impl Registry {
             .of_identity(seen.server)
             .is_approved_other(seen.property.as_str(), &seen.hash);
         match self.state_of(seen) {
-            Some(State::Approved | State::Seen) if !is_approved_other => Ok(Verdict::Known),
-            Some(State::Quarantined | State::Rejected) | None => Ok(Verdict::Another),
+            Some(State::Approved | State::Seen) if !is_approved_other => Ok(Recognition::Known),
+            Some(State::Quarantined | State::Rejected) | None => Ok(Recognition::Another),
             // What was good once came back in place of what is good now.
             Some(State::Approved | State::Seen | State::Withdrawn) => {
                 self.hold_known(seen, "an earlier one is back").await?;
-                Ok(Verdict::Another)
+                Ok(Recognition::Another)
             }
         }
     }

@@ -116,7 +116,8 @@ pub(crate) fn resolve(command: &str, cwd: &Path, search: Option<&OsStr>) -> io::
     let search = search.unwrap_or(OsStr::new("/bin:/usr/bin"));
     for folder in std::env::split_paths(search) {
         let candidate = cwd.join(folder).join(command);
-        let with_suffix = candidate.with_file_name(format!("{command}{}", std::env::consts::EXE_SUFFIX));
+        let with_suffix =
+            candidate.with_file_name(format!("{command}{}", std::env::consts::EXE_SUFFIX));
         for candidate in [candidate, with_suffix] {
             if is_program(&candidate) {
                 return std::path::absolute(candidate);

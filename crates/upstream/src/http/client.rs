@@ -34,6 +34,11 @@ impl HttpClient {
         Ok(Self(Client::new(settings).map_err(failure)?))
     }
 
+    /// Sends through this client, sharing its settings and its pool.
+    pub fn through(client: Client) -> Self {
+        Self(client)
+    }
+
     /// A client for one server that differs from the others in its TLS.
     pub(crate) fn for_peer(&self, tls: &PeerTls) -> Result<Self, UpstreamError> {
         Ok(Self(self.0.for_peer(tls).map_err(failure)?))
