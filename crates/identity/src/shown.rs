@@ -1,6 +1,7 @@
 //! What a request shows, what its endpoint takes, and what comes of it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 
 use portcullis_config::{Config, Profile};
@@ -9,8 +10,8 @@ use secrecy::SecretString;
 
 use crate::certificate::Certificate;
 
-/// The credential of one request.
-#[derive(Clone, Copy, Debug)]
+/// The credential of one request. `Debug` shows no header and no URL.
+#[derive(Clone, Copy)]
 pub struct Shown<'a> {
     /// The scheme of the `Authorization` header.
     pub scheme: Scheme,
@@ -27,6 +28,17 @@ pub struct Shown<'a> {
     pub certificate: Option<&'a Certificate>,
     /// From where the request comes, as far as that can be believed.
     pub address: Option<IpAddr>,
+}
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shown")
+            .field("scheme", &self.scheme)
+            .field("has_proof", &self.proof.is_some())
+            .field("has_certificate", &self.certificate.is_some())
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How a token is shown.

@@ -24,7 +24,6 @@ use crate::registration::Material;
 const FILE_REFRESH: Duration = Duration::from_secs(60);
 
 /// Everything about an issuer that asks somebody and keeps the answers.
-#[derive(Debug)]
 pub(crate) struct Source {
     basis: Basis,
     pub(crate) word: Word,
@@ -33,7 +32,6 @@ pub(crate) struct Source {
 }
 
 /// Who says whether a token is good.
-#[derive(Debug)]
 pub(crate) enum Word {
     /// The issuer's keys: for signed tokens.
     Keys(KeyCache),
@@ -42,14 +40,14 @@ pub(crate) enum Word {
 }
 
 /// Where an issuer's metadata is.
-#[derive(Debug)]
 pub(crate) struct Metadata {
     pub(crate) discovery: Arc<Discovery>,
     pub(crate) query: IssuerQuery,
 }
 
 /// What a source is made from. As long as it stays the same, so does what the source has learnt.
-#[derive(Debug, PartialEq)]
+/// It is never shown: a short secret could be guessed from its digest.
+#[derive(PartialEq)]
 struct Basis {
     kind: config::IssuerKind,
     tokens: TokenForm,

@@ -1,8 +1,7 @@
 //! What is taken from whom, for people who review it.
 
 use portcullis_config::{
-    BoundTokens, CertificateNames, ClientAuthentication, GroupSource, Guests, PrincipalKind,
-    TokenForm,
+    BoundTokens, CertificateNames, ClientAuthentication, GroupSource, PrincipalKind, TokenForm,
 };
 use portcullis_token::entra::Version;
 use portcullis_token::{Algorithm, IssuerKind};
@@ -46,8 +45,10 @@ pub struct IssuerEntry {
     pub groups: &'static str,
     /// Whether guests of a tenant are taken.
     pub guests: bool,
-    /// The gateway's own registration: its client id, and how it is proven.
-    pub registration: Option<(String, &'static str)>,
+    /// The client id of the gateway's own registration.
+    pub client_id: Option<String>,
+    /// How the gateway proves that it is this client.
+    pub client_authentication: Option<&'static str>,
 }
 
 /// What client certificates stand for.
@@ -116,6 +117,7 @@ impl Entry {
                 )
             }
         };
+        let client = config.client.as_ref();
         let signed = config.tokens == TokenForm::Jwt;
         IssuerEntry {
             name: profile.name.clone(),
@@ -146,13 +148,9 @@ impl Entry {
                 }
                 _ => "token",
             },
-            guests: guests
-                || matches!(&config.kind, portcullis_config::IssuerKind::Entra(entra)
-                    if entra.guests == Guests::Allow),
-            registration: config
-                .client
-                .as_ref()
-                .map(|client| (client.id.clone(), method(&client.authentication))),
+            guests,
+            client_id: client.map(|client| client.id.clone()),
+            client_authentication: client.map(|client| method(&client.authentication)),
         }
     }
 }

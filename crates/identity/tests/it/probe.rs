@@ -152,7 +152,8 @@ async fn the_inventory_says_what_is_taken() {
                 "max_age": 86_400,
                 "groups": "token",
                 "guests": false,
-                "registration": null,
+                "client_id": null,
+                "client_authentication": null,
             }],
             "certificates": {
                 "names": "spiffe",
