@@ -139,6 +139,13 @@ impl Authenticator {
         self.keys.get(&digest).map(Arc::clone)
     }
 
+    /// Whom a request stands for by where it comes from alone: its certificate, or this machine.
+    pub(crate) fn without_token(&self, facts: &Facts) -> Option<Arc<Principal>> {
+        self.without_credential(facts)
+            .ok()
+            .filter(|principal| principal.authentication() != "none")
+    }
+
     fn without_credential(&self, facts: &Facts) -> Result<Arc<Principal>, Refusal> {
         if let Some(tokens) = &self.tokens
             && let Some(principal) = tokens.by_certificate(facts)

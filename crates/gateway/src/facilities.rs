@@ -3,19 +3,24 @@
 //! It is made before the snapshot that uses it. What cannot be made refuses the whole configuration,
 //! so that a bad one changes nothing.
 
+mod front;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use portcullis_config::SecretRef;
+use portcullis_config::{AuthMethod, SecretRef, Server};
 use portcullis_egress::Client;
+use portcullis_front::Front;
 use portcullis_identity::{Context, Issuers, SecretError, Secrets};
 use portcullis_oauth::{Clock, SystemClock};
-use portcullis_store::SessionStore;
+use portcullis_store::VaultStore;
 use portcullis_token::dpop::NonceKey;
-use portcullis_vault::References;
+use portcullis_vault::configured::{self, Surroundings};
+use portcullis_vault::{CacheLimits, References, Vault};
 use secrecy::SecretString;
 
 use crate::clock;
+use crate::gateway::Stores;
 use crate::load::Loaded;
 use crate::outbound::outbound;
 use crate::seal::random_key;
@@ -28,12 +33,17 @@ const NONCE_SLOT: u64 = 120;
 pub(crate) struct Facilities {
     outbound: portcullis_config::Outbound,
     guarded: bool,
+    sealed_by: portcullis_config::Vault,
     /// The way out for everything that is fetched.
     pub(crate) client: Client,
     /// The secrets that the configuration refers to.
     pub(crate) references: References,
     /// Who calls; `None` where only keys and this machine are known.
     pub(crate) issuers: Option<Arc<Issuers>>,
+    /// Where credentials are kept; `None` where none is.
+    pub(crate) vault: Option<Arc<Vault>>,
+    /// The pages and documents for browsers and OAuth clients; `None` where there are none.
+    pub(crate) front: Option<Arc<Front>>,
     clock: Arc<dyn Clock>,
     nonces: Arc<NonceKey>,
 }
@@ -43,39 +53,41 @@ impl Facilities {
     ///
     /// # Errors
     /// Every problem, in words for the operator.
-    pub(crate) async fn open(
-        loaded: &Loaded,
-        sessions: &dyn SessionStore,
-    ) -> Result<Self, Vec<String>> {
+    pub(crate) async fn open(loaded: &Loaded, stores: &Stores) -> Result<Self, Vec<String>> {
         let fresh = random_key().map_err(|error| vec![error.to_string()])?;
-        let secret = sessions
+        let secret = stores
+            .sessions
             .secret("dpop-nonce", &|| fresh.clone())
             .await
             .map_err(|error| vec![format!("the store cannot be read: {error}")])?;
         let nonces = Arc::new(NonceKey::new(&secret, NONCE_SLOT));
-        Self::make(loaded, nonces, Arc::new(SystemClock::new()), None).await
+        Self::make(loaded, stores, nonces, Arc::new(SystemClock::new()), None).await
     }
 
     /// For the next configuration. What did not change goes on with what it has learnt.
     ///
     /// # Errors
     /// As [`Facilities::open`].
-    pub(crate) async fn renew(&self, loaded: &Loaded) -> Result<Self, Vec<String>> {
+    pub(crate) async fn renew(
+        &self,
+        loaded: &Loaded,
+        stores: &Stores,
+    ) -> Result<Self, Vec<String>> {
         let (nonces, clock) = (Arc::clone(&self.nonces), Arc::clone(&self.clock));
-        Self::make(loaded, nonces, clock, Some(self)).await
+        Self::make(loaded, stores, nonces, clock, Some(self)).await
     }
 
     async fn make(
         loaded: &Loaded,
+        stores: &Stores,
         nonces: Arc<NonceKey>,
         clock: Arc<dyn Clock>,
         previous: Option<&Self>,
     ) -> Result<Self, Vec<String>> {
         let config = &loaded.config;
         let guarded = config.controls.egress_guard;
-        let same_way = |previous: &&Self| {
-            previous.outbound == config.outbound && previous.guarded == guarded
-        };
+        let same_way =
+            |previous: &&Self| previous.outbound == config.outbound && previous.guarded == guarded;
         let previous = previous.filter(same_way);
         let client = match previous {
             Some(previous) => previous.client.clone(),
@@ -91,15 +103,52 @@ impl Facilities {
         let mut facilities = Self {
             outbound: config.outbound.clone(),
             guarded,
+            sealed_by: config.vault.clone(),
             client,
             references,
             issuers: None,
+            vault: None,
+            front: None,
             clock,
             nonces,
         };
+        let same_key = |previous: &&Self| previous.sealed_by == config.vault;
+        let known = previous
+            .filter(same_key)
+            .and_then(|previous| previous.vault.clone());
+        facilities.vault = facilities.vault(loaded, stores, known).await?;
         let known = previous.and_then(|previous| previous.issuers.as_deref());
         facilities.issuers = facilities.issuers(loaded, known).await?;
+        facilities.front = front::front(&facilities, loaded, stores).await?;
         Ok(facilities)
+    }
+
+    /// The vault, where something is kept in it. Whoever keeps nothing has no key to look after.
+    async fn vault(
+        &self,
+        loaded: &Loaded,
+        stores: &Stores,
+        known: Option<Arc<Vault>>,
+    ) -> Result<Option<Arc<Vault>>, Vec<String>> {
+        let config = &loaded.config;
+        let tokens = |server: &Server| matches!(server.auth.method, AuthMethod::Token(_));
+        if !front::keeps(config) && !config.servers.values().any(tokens) {
+            return Ok(None);
+        }
+        if known.is_some() {
+            return Ok(known);
+        }
+        let surroundings = Surroundings {
+            references: self.references.clone(),
+            client: self.client.clone(),
+            clock: Arc::new(clock::unix_micros),
+        };
+        let store = Arc::clone(&stores.store) as Arc<dyn VaultStore>;
+        let limits = CacheLimits::default();
+        match configured::open(&config.vault, store, limits, &surroundings).await {
+            Ok(vault) => Ok(Some(Arc::new(vault))),
+            Err(error) => Err(vec![format!("`vault`: {}", chain(&error))]),
+        }
     }
 
     async fn issuers(
@@ -138,4 +187,16 @@ impl Secrets for Referred {
             source: Box::new(error),
         })
     }
+}
+
+/// An error with all its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }

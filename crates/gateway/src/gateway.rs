@@ -9,7 +9,8 @@ use portcullis_mcp::capabilities::ClientCapabilities;
 use portcullis_mcp::result::ListKind;
 use portcullis_mcp::version::ProtocolVersion;
 use portcullis_store::{
-    AuditRecord, AuditStore, Closed, RegistryStore, RevocationStore, SessionStore, Sqlite, Store, StoreError,
+    AuditRecord, AuditStore, Closed, RegistryStore, RevocationStore, SessionStore, Sqlite, Store,
+    StoreError,
 };
 use portcullis_upstream::UpstreamError;
 use tokio::sync::{Semaphore, watch};
@@ -187,7 +188,11 @@ impl Gateway {
     /// # Errors
     /// Every problem with what the configuration needs besides itself. Nothing is changed then.
     pub async fn reload(&self, loaded: Loaded) -> Result<(), Vec<String>> {
-        let facilities = self.snapshot().facilities().renew(&loaded, &self.stores).await?;
+        let facilities = self
+            .snapshot()
+            .facilities()
+            .renew(&loaded, &self.stores)
+            .await?;
         let snapshot = Arc::new(Snapshot::new(loaded, facilities));
         self.snapshot.store(Arc::clone(&snapshot));
         self.servers.sweep(&snapshot).await;

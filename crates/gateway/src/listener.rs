@@ -18,19 +18,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tokio::io::{AsyncRead, AsyncWrite};
+use portcullis_front::Front;
 use portcullis_identity::Certificate;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::arrival::Arrival;
+use crate::authn::Principal;
 use crate::gateway::Gateway;
 use crate::pipeline::{self, Received};
 use crate::protocol::claims_modern;
@@ -43,6 +46,8 @@ pub use tls::{ClientCertificates, Tls, TlsError, TlsKey, TlsSettings};
 
 /// How long a client may take to send its request head, and then its body.
 const SLOW_CLIENT: Duration = Duration::from_secs(15);
+/// The largest form that a page takes.
+const FORM: usize = 64 * 1024;
 /// How long open connections get to end when the gateway stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -178,11 +183,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     }
 }
 
-async fn respond(
-    gateway: &Arc<Gateway>,
-    request: Request<Incoming>,
-    peer: Peer,
-) -> Response<Body> {
+async fn respond(gateway: &Arc<Gateway>, request: Request<Incoming>, peer: Peer) -> Response<Body> {
     let (head, body) = request.into_parts();
     let snapshot = gateway.snapshot();
     if head.method == Method::GET && head.uri.path() == "/healthz" {
@@ -196,6 +197,12 @@ async fn respond(
             &head.method,
         )
         .await;
+    }
+    if let Some(front) = &snapshot.facilities().front
+        && front.owns(head.uri.path())
+    {
+        let principal = snapshot.authenticator().without_token(&arrival.facts);
+        return visit(front, head, body, peer.remote, principal.as_deref()).await;
     }
     if head.method == Method::DELETE {
         return write::answer(
@@ -249,6 +256,30 @@ async fn respond(
         &head.method,
     )
     .await
+}
+
+/// Serves a page or a document: what is no MCP endpoint.
+async fn visit(
+    front: &Front,
+    head: Parts,
+    body: Incoming,
+    remote: SocketAddr,
+    principal: Option<&Principal>,
+) -> Response<Body> {
+    let body = match read(body, FORM).await {
+        Ok(Received::Bytes(bytes)) => Bytes::from(bytes),
+        Ok(Received::Message(_)) => Bytes::new(),
+        Err(_) => return write::plain(StatusCode::PAYLOAD_TOO_LARGE),
+    };
+    let facts = portcullis_front::Facts {
+        peer: remote.ip().to_canonical(),
+        principal: principal.map(|principal| &**principal.key()),
+    };
+    let request = Request::from_parts(head, body);
+    front
+        .respond(request, &facts)
+        .await
+        .map(|body| write::whole(body))
 }
 
 async fn turned_away(

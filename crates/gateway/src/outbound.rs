@@ -15,10 +15,9 @@ pub fn outbound(config: &Config, base: &Path) -> Result<Settings, String> {
         .allow
         .iter()
         .map(|entry| {
-            entry
-                .to_string()
-                .parse()
-                .map_err(|_| format!("`outbound.allow` has `{entry}`, which is no host and no network"))
+            entry.to_string().parse().map_err(|_| {
+                format!("`outbound.allow` has `{entry}`, which is no host and no network")
+            })
         })
         .collect::<Result<_, String>>()?;
     let roots = match &outbound.ca {

@@ -306,7 +306,11 @@ async fn carry(
     let call = registry::resolve(connected, aim, &leases, snapshot.authz()).await?; // Permitted<Admitted> → Call
     describe_call(&call, entry);
     let revocation = snapshot.config().controls.revocation;
-    if revocation && gateway.revocations().stops_server(&call.definition().server) {
+    if revocation
+        && gateway
+            .revocations()
+            .stops_server(&call.definition().server)
+    {
         return Err(Refusal::new(Reason::ServerRevoked));
     }
     let call = mirrored(call, snapshot)?;

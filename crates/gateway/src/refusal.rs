@@ -8,11 +8,11 @@ mod table;
 
 use std::error::Error;
 
+use portcullis_identity::{self as identity, Rejected};
 use portcullis_mcp::json::{JsonError, quote};
 use portcullis_mcp::message::error_response;
 use portcullis_mcp::version::Era;
 use portcullis_mcp::{codes, error::WireError};
-use portcullis_identity::{self as identity, Rejected};
 use portcullis_policy::StepUp;
 
 pub use table::{Face, Origin, Reason};

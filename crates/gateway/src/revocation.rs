@@ -58,7 +58,8 @@ impl Revocations {
             .collect();
         self.in_force.store(Arc::new(in_force));
         self.generation.store(generation, Ordering::Release);
-        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+        self.changed
+            .send_modify(|count| *count = count.wrapping_add(1));
         Ok(true)
     }
 

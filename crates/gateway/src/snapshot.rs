@@ -57,7 +57,11 @@ impl Snapshot {
         let controls = &config.controls;
         Self {
             edition: Edition::default(),
-            authenticator: Authenticator::new(&config.authn, controls.authentication, facilities.issuers.clone()),
+            authenticator: Authenticator::new(
+                &config.authn,
+                controls.authentication,
+                facilities.issuers.clone(),
+            ),
             challenges: Challenges::new(&config),
             profiles: Profiles::new(&config),
             authz: Authz::new(policies, controls),

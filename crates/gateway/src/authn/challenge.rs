@@ -110,7 +110,10 @@ impl Challenges {
                 Some(rejection.unwrap_or(Rejection::TokenMalformed)),
             ),
             (Reason::ScopeInsufficient, Some(resource)) => {
-                vec![challenge::insufficient_scope(scheme_name(scheme), &resource)]
+                vec![challenge::insufficient_scope(
+                    scheme_name(scheme),
+                    &resource,
+                )]
             }
             (Reason::StepUpRequired, Some(resource)) => {
                 match (refusal.step_up(), principal.and_then(Principal::signed_in)) {

@@ -266,9 +266,11 @@ fn groups_and_roles_come_from_the_key() {
         credential: bearer("key"),
         facts: facts(THERE, false),
     };
-    let caller = authenticator.authenticate(arrival, None)
+    let caller = authenticator
+        .authenticate(arrival, None)
         .now_or_never()
-        .unwrap().unwrap();
+        .unwrap()
+        .unwrap();
     assert_eq!(
         (caller.principal().groups(), caller.principal().roles()),
         (&["readers".to_owned()][..], &["editor".to_owned()][..])
@@ -284,9 +286,17 @@ fn no_credential_can_be_printed() {
     };
     assert!(!format!("{arrival:?}").contains("nobody"));
     let authenticator = Authenticator::new(&authn(true), true, None);
-    assert!(!format!("{:?}", authenticator.authenticate(arrival, None)
-        .now_or_never()
-        .unwrap().unwrap_err()).contains("nobody"));
+    assert!(
+        !format!(
+            "{:?}",
+            authenticator
+                .authenticate(arrival, None)
+                .now_or_never()
+                .unwrap()
+                .unwrap_err()
+        )
+        .contains("nobody")
+    );
 }
 
 #[test]

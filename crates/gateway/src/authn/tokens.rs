@@ -115,8 +115,7 @@ impl Tokens {
             // Whoever identifies looks them up; without them nobody is identified.
             Groups::Overage => Vec::new(),
         };
-        let challengeable =
-            identity.can_be_challenged || !self.declared.contains(&identity.issuer);
+        let challengeable = identity.can_be_challenged || !self.declared.contains(&identity.issuer);
         let actors = identity
             .actors
             .into_iter()
@@ -157,8 +156,12 @@ impl Tokens {
     fn contexts(&self, identity: &Identity) -> Vec<String> {
         let none = BTreeMap::new();
         let named = self.contexts.get(&identity.issuer).unwrap_or(&none);
-        let held = |id: &String| identity.contexts.contains(id) || identity.acr.as_ref() == Some(id);
-        let known = named.iter().filter(|(_, id)| held(id)).map(|(name, _)| name);
+        let held =
+            |id: &String| identity.contexts.contains(id) || identity.acr.as_ref() == Some(id);
+        let known = named
+            .iter()
+            .filter(|(_, id)| held(id))
+            .map(|(name, _)| name);
         let others = identity
             .contexts
             .iter()

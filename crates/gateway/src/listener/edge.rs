@@ -275,6 +275,14 @@ fn origin_allowed(origin: &str, config: &Config) -> bool {
     {
         return true;
     }
+    // Our own pages: forms that people send where they sign in.
+    let own = config.listen.base_url().and_then(|url| {
+        let uri = url.parse::<Uri>().ok()?;
+        Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
+    });
+    if own.is_some_and(|own| own.eq_ignore_ascii_case(origin)) {
+        return true;
+    }
     // A page that this machine itself serves may call a gateway that only this machine reaches.
     let local = origin
         .parse::<Uri>()

@@ -63,6 +63,16 @@ pub(super) async fn answer(answer: Answer, accepted: Accepted, verb: &Method) ->
     }
 }
 
+/// A body that is there in full.
+pub(super) fn whole(body: Bytes) -> Body {
+    Full::new(body).boxed_unsync()
+}
+
+/// A status and nothing else.
+pub(super) fn plain(status: StatusCode) -> Response<Body> {
+    empty(status)
+}
+
 pub(super) fn healthy() -> Response<Body> {
     let mut response = Response::new(full("ok\n".to_owned()));
     response

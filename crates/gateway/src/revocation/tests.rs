@@ -3,7 +3,12 @@ use portcullis_store::{Revocation, Sqlite};
 use super::*;
 use crate::authn::tests::signed_in;
 
-async fn revoked(kind: RevocationKind, key: &str, at_us: i64, expires_us: Option<i64>) -> Revocations {
+async fn revoked(
+    kind: RevocationKind,
+    key: &str,
+    at_us: i64,
+    expires_us: Option<i64>,
+) -> Revocations {
     let store = Sqlite::open_in_memory().await.unwrap();
     let revocations = Revocations::open(Arc::new(store.clone())).await.unwrap();
     let mut changes = revocations.changes();
@@ -52,9 +57,18 @@ async fn a_person_an_application_an_agent_and_a_token_can_be_revoked() {
 
 #[tokio::test]
 async fn a_token_that_was_issued_later_is_believed() {
-    for (at, stops) in [(AT, true), (AT - 1, false), (AT + 999_999, true), (AT - SECOND, false)] {
+    for (at, stops) in [
+        (AT, true),
+        (AT - 1, false),
+        (AT + 999_999, true),
+        (AT - SECOND, false),
+    ] {
         let revocations = revoked(RevocationKind::User, "company:ada", at, None).await;
-        assert_eq!(revocations.stops(&signed_in("company:ada", NOW)), stops, "{at}");
+        assert_eq!(
+            revocations.stops(&signed_in("company:ada", NOW)),
+            stops,
+            "{at}"
+        );
     }
     // One token is one token, whenever it was issued.
     let revocations = revoked(RevocationKind::Token, "token of company:ada", 0, None).await;

@@ -43,7 +43,8 @@ fn step_up(issuer: &str, contexts: &[&str], max_age: Option<u32>) -> Vec<String>
     let mut caller = signed_in("ada", 1);
     if let Some(token) = &mut caller.signed_in {
         token.issuer = issuer.to_owned();
-        token.tenant = (issuer == "company").then(|| "11111111-1111-4111-8111-111111111111".to_owned());
+        token.tenant =
+            (issuer == "company").then(|| "11111111-1111-4111-8111-111111111111".to_owned());
     }
     let demanded = StepUp {
         policies: Vec::new(),

@@ -6,7 +6,12 @@ use portcullis_token::identity::{Actor, Binding};
 use super::*;
 
 fn identity() -> Identity {
-    let set = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+    let set = |texts: &[&str]| {
+        texts
+            .iter()
+            .map(ToString::to_string)
+            .collect::<BTreeSet<_>>()
+    };
     Identity {
         issuer: "company".to_owned(),
         tenant: Some("t1".to_owned()),
@@ -80,10 +85,16 @@ fn a_principal_is_what_its_token_says() {
     let token = principal.signed_in().unwrap();
     assert_eq!(token.client.as_deref(), Some("editor"));
     assert_eq!(token.actors, ["company:assistant"]);
-    assert_eq!((token.at, token.issued, token.expires), (Some(90), Some(100), 200));
+    assert_eq!(
+        (token.at, token.issued, token.expires),
+        (Some(90), Some(100), 200)
+    );
     assert!(!token.challengeable);
     let policy = principal.sign_in(91 + 60);
-    assert_eq!((policy.minutes, policy.actor), (Some(2), Some("company:assistant")));
+    assert_eq!(
+        (policy.minutes, policy.actor),
+        (Some(2), Some("company:assistant"))
+    );
     assert_eq!(principal.sign_in(0).minutes, Some(0));
 }
 

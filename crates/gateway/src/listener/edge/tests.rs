@@ -297,7 +297,8 @@ fn one_bearer_token_is_a_credential() {
 #[test]
 fn an_arrival_keeps_protocol_headers_and_tells_bad_ones() {
     let remote = "127.0.0.1:9".parse().unwrap();
-    let facts = |headers: &[(&str, &[u8])]| arrival(&head(headers), remote, None, &config("")).facts;
+    let facts =
+        |headers: &[(&str, &[u8])]| arrival(&head(headers), remote, None, &config("")).facts;
     let plain = facts(&[
         ("mcp-session-id", b"s"),
         ("mcp-method", b"m"),
@@ -340,7 +341,11 @@ fn an_arrival_keeps_the_certificate_of_its_connection() {
     // What a client says of itself in a proxy's header is not the connection's.
     let direct = config("");
     let forged = head(&[("client-cert", b":AAAA:")]);
-    let kept = |certificate| arrival(&forged, remote, certificate, &direct).facts.certificate;
+    let kept = |certificate| {
+        arrival(&forged, remote, certificate, &direct)
+            .facts
+            .certificate
+    };
     assert_eq!(kept(Some(Arc::clone(&certificate))), Some(certificate));
     assert_eq!(kept(None), None);
 }
@@ -357,8 +362,10 @@ fn a_trusted_proxy_says_who_the_client_is() {
     );
     let config = config("behind-tls-proxy = true\ntrusted-proxies = [\"192.0.2.0/24\"]");
     let from = |remote: &str, said: &str| {
-        let headers: [(&str, &[u8]); 2] =
-            [("client-cert", said.as_bytes()), ("authorization", b"Bearer abc")];
+        let headers: [(&str, &[u8]); 2] = [
+            ("client-cert", said.as_bytes()),
+            ("authorization", b"Bearer abc"),
+        ];
         arrival(&head(&headers), remote.parse().unwrap(), None, &config)
     };
     let believed = from("192.0.2.7:1", &said).facts.certificate.unwrap();

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
 
-use super::{ClientCertificates, Certificate, Tls, TlsError, TlsKey, TlsSettings};
+use super::{Certificate, ClientCertificates, Tls, TlsError, TlsKey, TlsSettings};
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
