@@ -64,6 +64,8 @@ enum Kept {
         ends: u64,
         /// In 1/65536: how much earlier than others this one is renewed.
         jitter: u16,
+        /// It is not renewed before, since that failed just now.
+        quiet_until: u64,
     },
     Failure {
         needed: Needed,
@@ -121,7 +123,10 @@ impl TokenCache {
                 Ok(fresh)
             }
             // The issuer is away, and the old one still works.
-            (Err(Needed::Unavailable), Some(old)) => Ok(old),
+            (Err(Needed::Unavailable), Some(old)) => {
+                slot.rest(now.saturating_add(PAUSE.as_secs()));
+                Ok(old)
+            }
             // What the issuer refuses is not given out from memory either.
             (Err(needed), _) => {
                 slot.keep(Kept::Failure {
@@ -187,6 +192,12 @@ impl Slot {
         *self.kept() = kept;
     }
 
+    fn rest(&self, until: u64) {
+        if let Kept::Token { quiet_until, .. } = &mut *self.kept() {
+            *quiet_until = until;
+        }
+    }
+
     fn standing(&self, now: u64, ages: Ages) -> Standing {
         match &*self.kept() {
             Kept::Token {
@@ -194,6 +205,7 @@ impl Slot {
                 issued,
                 ends,
                 jitter,
+                quiet_until,
             } => {
                 let life = ends.saturating_sub(*issued);
                 let margin = MARGIN.as_secs().min(life / 10);
@@ -201,7 +213,9 @@ impl Slot {
                 let early = (lead / 2).saturating_mul(u64::from(*jitter)) >> 16;
                 if now >= ends.saturating_sub(margin) {
                     Standing::Missing
-                } else if now >= ends.saturating_sub(lead).saturating_sub(early) {
+                } else if now >= *quiet_until
+                    && now >= ends.saturating_sub(lead).saturating_sub(early)
+                {
                     Standing::Due(fresh.clone())
                 } else {
                     Standing::Good(fresh.clone())
@@ -224,6 +238,7 @@ impl Kept {
             fresh,
             issued,
             jitter: u16::from_be_bytes(jitter),
+            quiet_until: 0,
         }
     }
 
@@ -235,3 +250,6 @@ impl Kept {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

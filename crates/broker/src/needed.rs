@@ -1,6 +1,6 @@
 //! Why there is no credential, and what would help.
 
-use portcullis_oauth::{ErrorCode, NotAsked, TokenError};
+use portcullis_oauth::{CallError, ErrorCode, NotAsked, TokenError};
 
 /// Why there is no credential, and what would help.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -121,6 +121,7 @@ impl Needed {
                 };
             }
             TokenError::InteractionRequired(_) => Reason::InteractionRequired,
+            TokenError::Call(CallError::Authentication(_)) => Reason::Client,
             // A request that could not be made or whose answer did not come whole.
             TokenError::Call(_) => return Self::Unavailable,
             TokenError::Refused(refused) => of_error_code(refused.code),

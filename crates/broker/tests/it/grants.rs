@@ -5,9 +5,12 @@ use std::sync::Arc;
 use portcullis_broker::{
     Broker, Completed, Event, GrantFilter, Needed, Reason, Rejected, Retry, SignInError, Visit,
 };
+use portcullis_lab::entra::sample::{CONTOSO, GATEWAY, PAPERS};
+use portcullis_lab::entra::{EntraLab, EntraSettings};
 use portcullis_lab::identity_provider::{
     IdentityProvider, Misbehaviour, ProviderClient, ProviderSettings,
 };
+use portcullis_store::{Revocation, RevocationKind, RevocationStore as _};
 use portcullis_token::challenge;
 use portcullis_vault::{self as vault, CredentialFilter, Reuse};
 use secrecy::SecretString;
@@ -485,4 +488,102 @@ async fn the_gateway_registers_itself_where_it_may() {
     let path = provider.endpoint("registration_endpoint").unwrap();
     let path = path.strip_prefix(provider.base_url()).unwrap();
     assert_eq!(provider.requests(path), 1);
+}
+
+#[tokio::test]
+async fn what_came_of_a_revoked_sign_in_is_not_given_out() {
+    let scene = Scene::new("").await;
+    scene.signs_in("ada").await;
+    scene.token("ada").await;
+    let records = scene.broker.grants(&GrantFilter::default()).await.unwrap();
+    let revocation = Revocation {
+        kind: RevocationKind::Family,
+        key: records[0].id.clone(),
+        at_us: 1,
+        reason: "a test".to_owned(),
+        by: "operator".to_owned(),
+        expires_us: None,
+    };
+    scene.world.store.revoke(&revocation).await.unwrap();
+    scene.world.clock.pass(1);
+    let credential = scene.broker.credential("papers", &user("ada")).await;
+    assert_eq!(needed(credential), refused(Reason::Revoked));
+}
+
+#[tokio::test]
+async fn who_is_revoked_meanwhile_is_not_signed_in() {
+    let scene = Scene::new("").await;
+    let query = scene.query("ada").await;
+    let revocation = Revocation {
+        kind: RevocationKind::User,
+        key: "ada".to_owned(),
+        at_us: 1,
+        reason: "a test".to_owned(),
+        by: "operator".to_owned(),
+        expires_us: None,
+    };
+    scene.world.store.revoke(&revocation).await.unwrap();
+    scene.world.clock.pass(1);
+    let error = scene.complete(&query).await.unwrap_err();
+    assert_eq!(error.code(), "revoked");
+    assert!(
+        scene
+            .broker
+            .grants(&GrantFilter::default())
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn users_sign_in_at_entra_too() {
+    let lab = EntraLab::start(EntraSettings::default()).await.unwrap();
+    let world = World::new().await;
+    let broker = world.broker(&format!(
+        r#"
+        [authn.issuers.entra]
+        kind = "entra"
+        tenant = "{CONTOSO}"
+        audiences = ["{GATEWAY}"]
+        authority-url = "{}"
+        [servers.papers]
+        url = "http://127.0.0.1:9/mcp"
+        [servers.papers.auth]
+        kind = "user-grant"
+        issuer = "{}"
+        client-id = "{GATEWAY}"
+        client-secret = "env:ENTRA"
+        client-auth = "post"
+        scopes = ["api://papers.contoso.com/papers.read"]
+        "#,
+        lab.base_url(),
+        lab.issuer_v2(CONTOSO)
+    ));
+    let mark = SecretString::from(BROWSER);
+    let visit = Visit {
+        claims: Some(r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#),
+        ..visit(&mark)
+    };
+    let begun = broker.begin("papers", &user("ada"), &visit).await.unwrap();
+    // Entra takes the resource from the scope, and says nothing about PKCE.
+    assert_eq!(parameter(&begun.url, "resource"), None);
+    assert!(parameter(&begun.url, "claims").is_some());
+    broker
+        .complete(&browse(&begun.url).await, &mark)
+        .await
+        .unwrap();
+    let first = broker
+        .credential("papers", &user("ada"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(claims(&first)["aud"], PAPERS);
+    world.clock.pass(3601);
+    let second = broker
+        .credential("papers", &user("ada"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_ne!(token(&first), token(&second));
 }
