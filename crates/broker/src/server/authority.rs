@@ -203,9 +203,7 @@ impl Parts {
         tracing::warn!(server = self.name, error = %Chain(error), "no authorization server");
         match error {
             // An address that nobody may send the gateway to.
-            MetadataError::Document(DocumentError::Fetch(fetch))
-                if matches!(fetch, EgressError::Refused(_)) =>
-            {
+            MetadataError::Document(DocumentError::Fetch(EgressError::Refused(_))) => {
                 Needed::refused(Reason::AuthorizationServer)
             }
             // The host is away, or busy.

@@ -11,6 +11,7 @@ use portcullis_lab::identity_provider::{
 use portcullis_token::challenge;
 use portcullis_token::identity::PrincipalKind;
 
+use crate::mcp::Mcp;
 use crate::world::{World, came_by, claims, needed, refused, subject, token, user};
 
 async fn entra() -> EntraLab {
@@ -360,4 +361,40 @@ async fn an_identity_assertion_leads_to_a_token_of_the_servers_own_issuer() {
     assert_eq!(to_theirs.len(), 1);
     let body = String::from_utf8_lossy(&to_theirs[0].body).into_owned();
     assert!(!body.contains(&held), "{body}");
+}
+
+/// What the caller brought, and what it was exchanged for, are nowhere but where they belong.
+#[tokio::test]
+async fn neither_token_is_stored_or_told() {
+    let lab = entra().await;
+    let mcp = Mcp::start(&["https://as.example.com"]).await;
+    mcp.challenges("Bearer error=\"invalid_token\"");
+    let world = World::new().await;
+    let config = entra_config(&lab, "").replace("http://127.0.0.1:9/mcp", &mcp.url());
+    let broker = world.broker(&config);
+    let held = lab.user_claims(ADA, HOST, &format!("api://{GATEWAY}/tools.read"));
+    let held = lab.mint(&held.unwrap()).unwrap();
+    let ada = subject(&held);
+    let caller = came_by("entra", CONTOSO, &ada);
+    let credential = broker.credential("papers", &caller).await.unwrap().unwrap();
+    lab.set_policy(conditional_access());
+    let rejected = Rejected {
+        status: http::StatusCode::UNAUTHORIZED,
+        challenges: &[],
+    };
+    let retry = broker
+        .rejected("papers", &caller, &credential, &rejected)
+        .await;
+    let told = format!("{retry:?} {credential:?} {:?} {broker:?}", world.events());
+    let given = token(&credential);
+    for secret in [&held, &given] {
+        // A part that stands in no other token: the signature.
+        let signature = secret.rsplit('.').next().unwrap();
+        assert!(!told.contains(signature), "{told}");
+        assert!(mcp.asked().iter().all(|asked| !asked.contains(signature)));
+        assert_eq!(world.files_with(signature.as_bytes()), Vec::<String>::new());
+    }
+    let bodies = lab.asked(&format!("/{CONTOSO}/oauth2/v2.0/token"));
+    let assertion = bodies[0].form();
+    assert_eq!(assertion.get("assertion"), Some(held.as_str()));
 }

@@ -73,7 +73,7 @@ pub(crate) struct World {
     pub(crate) own: OwnClient,
     /// Whether others may name loopback addresses.
     pub(crate) is_open: bool,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl World {
@@ -112,7 +112,7 @@ impl World {
                 may_register: false,
             },
             is_open: false,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -142,6 +142,17 @@ impl World {
             on_event: Arc::new(move |event| events.lock().unwrap().push(event)),
         };
         Broker::new(&parsed, context, previous).unwrap()
+    }
+
+    /// The files of the store that hold these bytes.
+    pub(crate) fn files_with(&self, bytes: &[u8]) -> Vec<String> {
+        let files = std::fs::read_dir(self.folder.path()).unwrap();
+        let holds = |content: &[u8]| content.windows(bytes.len()).any(|part| part == bytes);
+        files
+            .map(|file| file.unwrap().path())
+            .filter(|path| path.is_file() && holds(&std::fs::read(path).unwrap()))
+            .map(|path| path.display().to_string())
+            .collect()
     }
 
     pub(crate) fn events(&self) -> Vec<Event> {
