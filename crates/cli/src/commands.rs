@@ -3,6 +3,7 @@
 mod audit;
 mod check;
 mod demo;
+mod doctor;
 mod init;
 mod key;
 mod lab;
@@ -10,6 +11,7 @@ mod prove;
 mod reference;
 mod serve;
 mod tools;
+mod vault;
 mod wrap;
 
 use clap::Subcommand;
@@ -25,7 +27,9 @@ pub(crate) enum Command {
     Wrap(wrap::Wrap),
     Check(check::Check),
     Tools(tools::Tools),
+    Vault(vault::Vault),
     Audit(audit::Audit),
+    Doctor(doctor::Doctor),
     Key(key::Key),
     Prove(prove::Prove),
     #[command(hide = true)]
@@ -49,6 +53,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
             Command::Audit(audit) => audit::run(audit).await,
             Command::Check(check) => check::run(check).await,
             Command::Demo(demo) => demo::run(demo).await,
+            Command::Doctor(doctor) => doctor::run(doctor).await,
             Command::Init(init) => init::run(&init),
             Command::Key(key) => key::run(&key),
             Command::Lab(lab) => lab::run(lab).await,
@@ -56,6 +61,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
             Command::Reference(reference) => Ok(reference::run(&reference)),
             Command::Serve(serve) => serve::run(serve).await,
             Command::Tools(tools) => tools::run(tools).await,
+            Command::Vault(vault) => vault::run(vault).await,
             Command::Wrap(wrap) => wrap::run(wrap).await,
         }
     });

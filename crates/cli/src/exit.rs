@@ -58,14 +58,7 @@ impl Failure {
 
     /// What went wrong with the whole chain of causes.
     pub(crate) fn because(doing: impl Display, cause: &(dyn Error + 'static)) -> Self {
-        let mut message = format!("{doing}: {cause}");
-        let mut source = cause.source();
-        while let Some(inner) = source {
-            message.push_str(": ");
-            message.push_str(&inner.to_string());
-            source = inner.source();
-        }
-        Self::new(message)
+        Self::new(format!("{doing}: {}", chain(cause)))
     }
 
     /// Says what to do.
@@ -92,4 +85,16 @@ impl Failure {
             terminal::error_line(format!("{} {help}", terminal::cyan("help:")));
         }
     }
+}
+
+/// An error with everything behind it.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    text
 }

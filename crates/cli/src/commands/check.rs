@@ -1,4 +1,8 @@
-//! `portcullis check`: is the configuration right, and do the servers answer?
+//! `portcullis check`: is the configuration right, and do the servers and issuers answer?
+
+mod certificates;
+mod inventory;
+mod issuers;
 
 use clap::Args;
 use portcullis_config::CONTROLS;
@@ -11,15 +15,19 @@ use crate::setup::{self, Configuration};
 use crate::terminal;
 
 /// Validates the configuration and its policies; every problem at once, with file and line.
+///
+/// Shows how the gateway proves to each server who calls, whose tokens it takes, and how long its
+/// certificates last. An exception (`auth.exception-until`) that is past, and a certificate that
+/// cannot be read or is not valid, are findings.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  portcullis check\n  portcullis check --connect      # also start every server and count what it offers\n\n\
-                        Exit codes: 0 fine, 1 a server does not answer, 64 bad configuration."
+    after_help = "Examples:\n  portcullis check\n  portcullis check --connect      # also start every server and count what it offers, and ask every issuer for its keys\n  portcullis check --json\n\n\
+                        Exit codes: 0 fine, 1 a server or issuer does not answer, a certificate or an exception has ended, 64 bad configuration."
 )]
 pub(crate) struct Check {
     #[command(flatten)]
     configuration: Configuration,
-    /// Connect to every server and put its definitions on record
+    /// Connect to every server and put its definitions on record, and ask every issuer
     #[arg(long)]
     connect: bool,
     /// Write JSON
@@ -35,8 +43,12 @@ struct Report {
     policies: usize,
     profiles: Vec<ProfileReport>,
     controls_off: Vec<&'static str>,
+    inventory: inventory::Inventory,
+    certificates: Vec<certificates::Certificate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     servers: Option<Vec<ServerReport>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuers: Option<Vec<issuers::Asked>>,
 }
 
 #[derive(Serialize)]
@@ -64,23 +76,35 @@ pub(crate) async fn run(check: Check) -> Result<Exit, Failure> {
     };
     let mut report = describe(&loaded);
     if check.connect {
+        report.issuers = Some(issuers::ask(&loaded).await?);
         report.servers = Some(connect(loaded).await?);
     }
-    let unreachable = report
-        .servers
-        .iter()
-        .flatten()
-        .any(|server| server.error.is_some());
     if check.json {
         terminal::json(&report);
     } else {
         show(&report);
     }
-    Ok(if unreachable {
+    Ok(if report.has_findings() {
         Exit::Findings
     } else {
         Exit::Fine
     })
+}
+
+impl Report {
+    fn has_findings(&self) -> bool {
+        let servers = self.servers.iter().flatten();
+        let issuers = self.issuers.iter().flatten();
+        servers.into_iter().any(|server| server.error.is_some())
+            || issuers
+                .into_iter()
+                .any(|issuer| !issuer.problems.is_empty())
+            || self.inventory.has_ended_exceptions()
+            || self
+                .certificates
+                .iter()
+                .any(certificates::Certificate::is_bad)
+    }
 }
 
 fn describe(loaded: &Loaded) -> Report {
@@ -108,7 +132,10 @@ fn describe(loaded: &Loaded) -> Report {
             .filter(|control| !control.is_on(&config.controls))
             .map(|control| control.name)
             .collect(),
+        inventory: inventory::of(config),
+        certificates: certificates::of(loaded),
         servers: None,
+        issuers: None,
     }
 }
 
@@ -147,7 +174,10 @@ fn show_problems(error: &LoadError, json: bool) -> Exit {
             policies: 0,
             profiles: Vec::new(),
             controls_off: Vec::new(),
+            inventory: inventory::Inventory::default(),
+            certificates: Vec::new(),
             servers: None,
+            issuers: None,
         };
         terminal::json(&report);
     } else {
@@ -173,8 +203,15 @@ fn show(report: &Report) {
             terminal::dim(profile.servers.join(", "))
         ));
     }
+    report.inventory.show();
+    for certificate in &report.certificates {
+        certificate.show();
+    }
     for warning in &report.warnings {
         terminal::line(format!("{} {warning}", terminal::yellow("warning:")));
+    }
+    for issuer in report.issuers.iter().flatten() {
+        issuer.show();
     }
     for server in report.servers.iter().flatten() {
         match (&server.inspection, &server.error) {

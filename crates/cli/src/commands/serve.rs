@@ -38,8 +38,8 @@ pub(crate) struct Serve {
 }
 
 pub(crate) async fn run(serve: Serve) -> Result<Exit, Failure> {
-    protect::keep_memory_off_disk();
     let loaded = serve.configuration.load()?;
+    protect::keep_memory_off_disk(&loaded.config);
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
@@ -164,6 +164,7 @@ async fn reload_on_change(
                 }
                 sources.clone_from(read);
                 known = fingerprint(&sources);
+                protect::keep_memory_off_disk(&loaded.config);
                 match gateway.reload(loaded).await {
                     Ok(()) => {
                         tracing::info!("the configuration was read again and is in force");
