@@ -99,6 +99,7 @@ pub(crate) async fn set_level(
             headers: &[],
             progress: false,
             log_level: None,
+            credentials: None,
         };
         match connection.request(request).await {
             Ok(exchange) => {

@@ -97,6 +97,7 @@ async fn ask(screened: &Screened<Call>, params: &str) -> Result<Exchange, Refusa
         headers: &headers,
         progress: meta::progress_token(call.admitted().message().params()).is_some(),
         log_level: call.admitted().protocol().log_level.as_deref(),
+        credentials: None,
     };
     match call.connection().request(request).await {
         Ok(exchange) => Ok(exchange),

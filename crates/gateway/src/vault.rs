@@ -205,6 +205,7 @@ pub(crate) fn spec(
             legacy: capabilities.write(ProtocolVersion::LATEST_LEGACY),
             modern: capabilities.write(ProtocolVersion::LATEST),
         },
+        credentials: None,
     })
 }
 

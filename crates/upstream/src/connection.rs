@@ -15,7 +15,7 @@ use crate::loose::{Hears, Loose};
 use crate::outgoing::Call;
 use crate::peer::{Discards, Peer};
 use crate::stdio::before;
-use crate::{Exchange, UpstreamError, subscription};
+use crate::{Credentials, Exchange, UpstreamError, subscription};
 
 /// A server that completed the handshake. It lives until the process ends, the session ends or
 /// the gateway shuts it down; [`crate::Upstream`] then opens another one.
@@ -45,6 +45,9 @@ pub struct Request<'a> {
     pub progress: bool,
     /// The least log level that the caller wants, in the modern era.
     pub log_level: Option<&'a str>,
+    /// What the request is sent with over HTTP, in the place of the server's
+    /// [`Spec::credentials`](crate::Spec::credentials).
+    pub credentials: Option<&'a dyn Credentials>,
 }
 
 impl Connection {
@@ -106,6 +109,7 @@ impl Connection {
             headers: request.headers,
             progress: request.progress,
             log_level: request.log_level,
+            credentials: request.credentials,
         };
         let deadline = Instant::now() + self.request_timeout;
         self.link.send(&call, Some(deadline), Origin::Caller).await

@@ -48,6 +48,10 @@ pub enum UpstreamError {
     /// HTTP 401: the configured credential is missing or was refused.
     #[error("the server refused the configured credential")]
     Unauthorized,
+    /// There is no credential for the request, which was not sent; or the server refused the one
+    /// that there was, and no other will do. Its cause is what the source of credentials said.
+    #[error("there is no credential for the server")]
+    Credential(#[source] Cause),
     /// An HTTP redirect; they are not followed, the credential would go to another place.
     #[error("the server redirects to another address (http status {}), which is not followed", .status.as_u16())]
     Redirect {

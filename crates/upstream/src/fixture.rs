@@ -34,6 +34,7 @@ pub(crate) fn peer(legacy: &str) -> (Arc<Peer>, mpsc::Receiver<String>) {
             legacy: legacy.to_owned(),
             ..ClientCapabilities::default()
         },
+        credentials: None,
     });
     (Arc::new(peer), replies)
 }

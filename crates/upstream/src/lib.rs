@@ -13,6 +13,7 @@
 
 mod backoff;
 mod connection;
+mod credentials;
 mod error;
 mod exchange;
 #[cfg(test)]
@@ -38,6 +39,7 @@ mod throttle;
 mod upstream;
 
 pub use connection::{Connection, Request};
+pub use credentials::{Credential, Credentials};
 pub use error::{Cause, StartupFailure, UpstreamError};
 pub use exchange::Exchange;
 pub use http::HttpClient;

@@ -14,8 +14,8 @@ use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use http_body_util::Full;
-use hyper::Request;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
+use hyper::{Request, Response};
 use portcullis_mcp::params::{Params, view};
 use portcullis_mcp::{Message, Method, codes, message};
 use portcullis_openapi::{Document, HttpRequest};
@@ -25,7 +25,7 @@ use crate::http::{configured, without_user};
 use crate::outgoing::Call;
 use crate::peer::Peer;
 use crate::stdio::before;
-use crate::{HttpClient, StartupFailure, UpstreamError};
+use crate::{Credentials, HttpClient, StartupFailure, UpstreamError, credentials};
 pub(crate) use exchange::OpenApiExchange;
 
 const ACCEPTED: &str = "application/json, text/*;q=0.9, */*;q=0.1";
@@ -38,6 +38,7 @@ pub(crate) struct OpenApiLink {
     document: Arc<Document>,
     base: Uri,
     configured: HeaderMap,
+    credentials: Option<Arc<dyn Credentials>>,
 }
 
 impl OpenApiLink {
@@ -48,6 +49,7 @@ impl OpenApiLink {
         document: Arc<Document>,
         base: &Uri,
         headers: &[(HeaderName, SecretString)],
+        credentials: Option<Arc<dyn Credentials>>,
     ) -> Result<Self, UpstreamError> {
         let scheme_fits = matches!(base.scheme_str(), Some("http" | "https"));
         if !scheme_fits || base.host().is_none_or(str::is_empty) || base.query().is_some() {
@@ -59,6 +61,7 @@ impl OpenApiLink {
             document,
             base: without_user(base.clone()),
             configured: configured(headers)?,
+            credentials,
         })
     }
 
@@ -86,7 +89,17 @@ impl OpenApiLink {
                 match operation.request(arguments) {
                     Ok(request) => {
                         let returns_object = operation.returns_object();
-                        return self.call(id, request, returns_object, deadline).await;
+                        let request = self.http(request)?;
+                        let credentials = call.credentials;
+                        let response = self.ask(request, credentials, deadline).await?;
+                        let limits = self.peer.limits;
+                        return Ok(OpenApiExchange::reading(
+                            id,
+                            response,
+                            returns_object,
+                            limits,
+                            deadline,
+                        ));
                     }
                     // The model that chose the arguments can choose better ones.
                     Err(fault) => result(id, &answer::failure(&fault.to_string())),
@@ -112,20 +125,16 @@ impl OpenApiLink {
         Ok(OpenApiExchange::answered(id, message))
     }
 
-    async fn call(
+    async fn ask(
         &self,
-        id: u64,
-        request: HttpRequest,
-        returns_object: bool,
+        request: Request<Full<Bytes>>,
+        credentials: Option<&dyn Credentials>,
         deadline: Option<Instant>,
-    ) -> Result<OpenApiExchange, UpstreamError> {
-        let request = self.http(request)?;
-        let response = before(deadline, self.client.send(request))
-            .await
-            .unwrap_or(Err(UpstreamError::TimedOut))?;
-        let limits = self.peer.limits;
-        let exchange = OpenApiExchange::reading(id, response, returns_object, limits, deadline);
-        Ok(exchange)
+    ) -> Result<Response<Incoming>, UpstreamError> {
+        let source = credentials.or(self.credentials.as_deref());
+        let sent = credentials::send(&self.client, request, source);
+        let response = before(deadline, sent).await;
+        response.unwrap_or(Err(UpstreamError::TimedOut))
     }
 
     /// The request as it is sent: the configured headers win over what a caller said.

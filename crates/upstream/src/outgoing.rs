@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use portcullis_mcp::json::quote;
 use portcullis_mcp::{Era, Method, ProtocolVersion, message, meta};
 
-use crate::UpstreamError;
+use crate::{Credentials, UpstreamError};
 
 /// Who the gateway says it is. Self-reported and without meaning for decisions.
 pub(crate) const CLIENT_INFO: &str = concat!(
@@ -26,6 +26,8 @@ pub(crate) struct Call<'a> {
     pub(crate) headers: &'a [(String, String)],
     pub(crate) progress: bool,
     pub(crate) log_level: Option<&'a str>,
+    /// In the place of the server's.
+    pub(crate) credentials: Option<&'a dyn Credentials>,
 }
 
 impl<'a> Call<'a> {
@@ -39,6 +41,7 @@ impl<'a> Call<'a> {
             headers: &[],
             progress: false,
             log_level: None,
+            credentials: None,
         }
     }
 

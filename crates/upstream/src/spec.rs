@@ -12,6 +12,8 @@ use portcullis_mcp::json::{self, Limits, Object};
 use portcullis_openapi::Document;
 use secrecy::SecretString;
 
+use crate::Credentials;
+
 /// One registered server: how to reach it and how long to wait for it.
 #[derive(Clone)]
 pub struct Spec {
@@ -30,6 +32,9 @@ pub struct Spec {
     pub limits: Limits,
     /// What is declared to the server as the client's capabilities.
     pub client: ClientCapabilities,
+    /// What each HTTP request is sent with, besides the headers of the transport, which it replaces
+    /// where their names are the same. [`Request::credentials`](crate::Request) goes before it.
+    pub credentials: Option<Arc<dyn Credentials>>,
 }
 
 /// What the gateway declares to a server on behalf of its callers, as raw JSON objects. A server

@@ -19,7 +19,7 @@ use crate::link::Origin;
 use crate::outgoing::Call;
 use crate::peer::Peer;
 use crate::stdio::{Dispatch, Pending, StdioExchange, before};
-use crate::{HttpClient, StartupFailure, UpstreamError};
+use crate::{Credentials, HttpClient, StartupFailure, UpstreamError};
 
 /// How long the stream may take until it says where to send messages.
 const FIRST_EVENT: Duration = Duration::from_secs(10);
@@ -46,9 +46,12 @@ impl SseLink {
         client: HttpClient,
         url: &Uri,
         headers: &[(HeaderName, SecretString)],
+        credentials: Option<&Arc<dyn Credentials>>,
         replies: mpsc::Receiver<String>,
     ) -> Result<Self, UpstreamError> {
-        let stream = Endpoint::new(Arc::clone(&peer), client.clone(), url.clone(), headers)?;
+        let own = || credentials.cloned();
+        let (of_stream, for_stream) = (url.clone(), client.clone());
+        let stream = Endpoint::new(Arc::clone(&peer), for_stream, of_stream, headers, own())?;
         let opening = timeout(FIRST_EVENT, first_event(&stream));
         let (event, events) = opening
             .await
@@ -59,7 +62,8 @@ impl SseLink {
             return Err(StartupFailure::Malformed.into());
         }
         let address = address::resolve(url, &event.data).ok_or(StartupFailure::Origin)?;
-        let endpoint = Arc::new(Endpoint::new(Arc::clone(&peer), client, address, headers)?);
+        let endpoint = Endpoint::new(Arc::clone(&peer), client, address, headers, own())?;
+        let endpoint = Arc::new(endpoint);
 
         let pending = Arc::new(Pending::default());
         let (cancels, to_cancel) = mpsc::channel(CANCEL_QUEUE);
@@ -93,7 +97,7 @@ impl SseLink {
         if call.method != Method::Initialize {
             exchange.mark_sent();
         }
-        match before(deadline, self.post(text)).await {
+        match before(deadline, self.post_with(text, call.credentials)).await {
             Some(outcome) => outcome.map(|()| exchange),
             None => Err(UpstreamError::TimedOut),
         }
@@ -101,7 +105,15 @@ impl SseLink {
 
     /// POSTs one message.
     pub(crate) async fn post(&self, text: String) -> Result<(), UpstreamError> {
-        let outcome = self.endpoint.tell(text).await;
+        self.post_with(text, None).await
+    }
+
+    async fn post_with(
+        &self,
+        text: String,
+        credentials: Option<&dyn Credentials>,
+    ) -> Result<(), UpstreamError> {
+        let outcome = self.endpoint.tell_with(text, credentials).await;
         if let Err(UpstreamError::Http { status, .. }) = &outcome
             && *status == StatusCode::NOT_FOUND
             && self.endpoint.peer.version().is_some()

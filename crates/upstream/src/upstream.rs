@@ -197,6 +197,11 @@ impl Inner {
                 state.era = Some(connection.era());
                 state.phase = Phase::Open(Arc::clone(connection));
             }
+            // The server was not to blame; with a credential it can be asked at once.
+            Err(error @ UpstreamError::Credential(_)) => {
+                tracing::info!(target: "upstream", server = %self.spec.name, %error, "could not open a connection");
+                state.phase = Phase::Idle;
+            }
             Err(error) => {
                 tracing::warn!(target: "upstream", server = %self.spec.name, %error, "could not open a connection");
                 state.era = None;
@@ -250,7 +255,8 @@ impl Inner {
         let client = self.client().ok()?;
         let (peer, replies) = Peer::new(&self.spec);
         let peer = Arc::new(peer);
-        let link = SseLink::open(Arc::clone(&peer), client, url, headers, replies)
+        let own = self.spec.credentials.as_ref();
+        let link = SseLink::open(Arc::clone(&peer), client, url, headers, own, replies)
             .await
             .ok()?;
         Some(
@@ -288,12 +294,16 @@ impl Inner {
                 ..
             } => {
                 let client = self.client()?;
-                let link = SseLink::open(Arc::clone(&peer), client, url, headers, replies).await?;
+                let own = self.spec.credentials.as_ref();
+                let opening = SseLink::open(Arc::clone(&peer), client, url, headers, own, replies);
+                let link = opening.await?;
                 (Link::Sse(link), EraChoice::Legacy)
             }
             Transport::Http { url, headers, .. } => {
                 let client = self.client()?;
-                let endpoint = Endpoint::new(Arc::clone(&peer), client, url.clone(), headers)?;
+                let own = self.spec.credentials.clone();
+                let endpoint =
+                    Endpoint::new(Arc::clone(&peer), client, url.clone(), headers, own)?;
                 (Link::Http(HttpLink::new(endpoint, replies)), choice)
             }
             Transport::OpenApi {
@@ -303,7 +313,8 @@ impl Inner {
                 ..
             } => {
                 let (peer, client) = (Arc::clone(&peer), self.client()?);
-                let link = OpenApiLink::new(peer, client, Arc::clone(document), base, headers)?;
+                let own = self.spec.credentials.clone();
+                let link = OpenApiLink::new(peer, client, Arc::clone(document), base, headers, own)?;
                 (Link::OpenApi(Box::new(link)), EraChoice::Modern)
             }
         };

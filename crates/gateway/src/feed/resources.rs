@@ -113,6 +113,7 @@ async fn ask(connection: &Connection, method: Method, uri: &str) -> Result<(), R
         headers: &[],
         progress: false,
         log_level: None,
+        credentials: None,
     };
     let reason = |error| refused(error).reason();
     let exchange = connection.request(request).await.map_err(reason)?;

@@ -330,6 +330,7 @@ impl Source<'_> {
             headers: &[],
             progress: false,
             log_level: None,
+            credentials: None,
         };
         let answer = match self.connection.request(request).await {
             Ok(exchange) => exchange.answer().await,

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::{HttpClient, origin, without_user};
 use crate::outgoing::Call;
 use crate::peer::Peer;
-use crate::{StartupFailure, UpstreamError};
+use crate::{Credentials, StartupFailure, UpstreamError, credentials};
 
 const JSON: &str = "application/json";
 const EVENTS: &str = "text/event-stream";
@@ -39,6 +39,7 @@ pub(crate) struct Endpoint {
     client: HttpClient,
     url: Uri,
     configured: HeaderMap,
+    credentials: Option<Arc<dyn Credentials>>,
     session: OnceLock<HeaderValue>,
 }
 
@@ -57,6 +58,7 @@ impl Endpoint {
         client: HttpClient,
         url: Uri,
         configured: &[(HeaderName, SecretString)],
+        credentials: Option<Arc<dyn Credentials>>,
     ) -> Result<Self, UpstreamError> {
         let scheme_fits = matches!(url.scheme_str(), Some("http" | "https"));
         if !scheme_fits || url.host().is_none_or(str::is_empty) {
@@ -67,6 +69,7 @@ impl Endpoint {
             client,
             url: without_user(url),
             configured: self::configured(configured)?,
+            credentials,
             session: OnceLock::new(),
         })
     }
@@ -112,13 +115,22 @@ impl Endpoint {
                 head.insert(name, text);
             }
         }
-        self.send(self.post(head, text)?).await
+        self.send(self.post(head, text)?, call.credentials).await
     }
 
     /// POSTs a notification, or an answer to a request of the server.
     pub(crate) async fn tell(&self, text: String) -> Result<(), UpstreamError> {
+        self.tell_with(text, None).await
+    }
+
+    /// The same with other credentials than those of the server, if there are any.
+    pub(crate) async fn tell_with(
+        &self,
+        text: String,
+        credentials: Option<&dyn Credentials>,
+    ) -> Result<(), UpstreamError> {
         let request = self.post(self.head(self.peer.version()), text)?;
-        let response = timeout(TELL_TIMEOUT, self.send(request))
+        let response = timeout(TELL_TIMEOUT, self.send(request, credentials))
             .await
             .map_err(|_| UpstreamError::TimedOut)??;
         match response.status() {
@@ -150,7 +162,7 @@ impl Endpoint {
         *request.method_mut() = verb;
         *request.uri_mut() = self.url.clone();
         *request.headers_mut() = head;
-        self.send(request).await
+        self.send(request, None).await
     }
 
     /// What a status that is not success means. In a session, 404 says that the server forgot
@@ -178,8 +190,10 @@ impl Endpoint {
     async fn send(
         &self,
         request: Request<Full<Bytes>>,
+        credentials: Option<&dyn Credentials>,
     ) -> Result<Response<Incoming>, UpstreamError> {
-        let response = self.client.send(request).await?;
+        let source = credentials.or(self.credentials.as_deref());
+        let response = credentials::send(&self.client, request, source).await?;
         let status = response.status();
         let location = response.headers().get(LOCATION);
         match location.filter(|_| status.is_redirection()) {

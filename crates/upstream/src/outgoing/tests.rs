@@ -7,6 +7,7 @@ fn call<'a>(version: Option<ProtocolVersion>, params: &'a str) -> Call<'a> {
     Call {
         progress: true,
         log_level: Some("debug"),
+        credentials: None,
         ..Call::own(version, Method::ToolsCall, params)
     }
 }

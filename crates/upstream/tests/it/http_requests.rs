@@ -254,6 +254,7 @@ async fn what_is_declared_and_mirrored_arrives() {
                 headers,
                 progress: false,
                 log_level: None,
+                credentials: None,
             })
             .await
     };
@@ -293,6 +294,7 @@ async fn a_legacy_request_mirrors_nothing_and_declares_once() {
             headers: &headers,
             progress: false,
             log_level: None,
+            credentials: None,
         })
         .await
         .unwrap();

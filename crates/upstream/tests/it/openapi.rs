@@ -53,6 +53,7 @@ async fn ask(connection: &Connection, method: Method, params: &str) -> Value {
         headers: &[],
         progress: false,
         log_level: None,
+        credentials: None,
     };
     let answer = connection.request(request).await.unwrap().answer().await;
     serde_json::from_str(answer.unwrap().as_str()).unwrap()

@@ -20,6 +20,7 @@ async fn a_request_arrives_as_it_was_judged() {
             headers: &[],
             progress: false,
             log_level: None,
+            credentials: None,
         })
         .await
         .unwrap();

@@ -52,6 +52,7 @@ pub(crate) fn spec(transport: Transport) -> Spec {
         request_timeout: Duration::from_secs(20),
         limits: Limits::default(),
         client: ClientCapabilities::default(),
+        credentials: None,
     }
 }
 
@@ -97,6 +98,7 @@ pub(crate) async fn begin(
             headers: &[],
             progress: true,
             log_level: None,
+            credentials: None,
         })
         .await
 }
