@@ -137,11 +137,18 @@ impl Entry {
         }
     }
 
+    /// Notes who calls, and who acts for whom through what, as far as a token says it.
     pub(crate) fn principal(&mut self, principal: &Principal) {
         self.describe(|opened| {
             opened.principal = Some(principal.id().to_owned());
             opened.principal_kind = Some(kind_name(principal.kind()).to_owned());
             opened.authentication = Some(principal.authentication().to_owned());
+            if let Some(token) = principal.signed_in() {
+                opened.issuer = Some(token.issuer.clone());
+                opened.application.clone_from(&token.client);
+                opened.actors.clone_from(&token.actors);
+                opened.token.clone_from(&token.token);
+            }
         });
     }
 

@@ -146,6 +146,37 @@ async fn an_entry_is_written_once_whatever_happens_to_it() {
 }
 
 #[tokio::test]
+async fn who_acts_for_whom_through_what_stands_in_the_entry() {
+    let (trail, store) = trail().await;
+    let mut signed_in = Entry::begin(trail.clone(), &facts());
+    signed_in.principal(&crate::authn::tests::signed_in("company:ada", 1));
+    // What the client says of itself is kept apart.
+    signed_in.protocol("2026-07-28", Era::Modern, Some("someone else/1"));
+    signed_in.finish(Outcome::Ok, "{}");
+    let mut without_token = Entry::begin(trail.clone(), &facts());
+    without_token.principal(&Principal::operator());
+    without_token.finish(Outcome::Ok, "{}");
+    let entries = entries(&trail, &store).await;
+
+    let opened = &entries[0].opened;
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(opened.principal, some("company:ada"));
+    assert_eq!(opened.issuer, some("company"));
+    assert_eq!(opened.application, some("editor"));
+    assert_eq!(opened.actors, ["assistant"]);
+    assert_eq!(opened.token, some("token of company:ada"));
+    assert_eq!(opened.client, some("someone else/1"));
+
+    let opened = &entries[1].opened;
+    assert_eq!(opened.principal, some("portcullis"));
+    assert_eq!(
+        (&opened.issuer, &opened.application, &opened.token),
+        (&None, &None, &None)
+    );
+    assert!(opened.actors.is_empty(), "{:?}", opened.actors);
+}
+
+#[tokio::test]
 async fn an_intent_is_on_disk_when_the_proof_is_there() {
     let (trail, store) = trail().await;
     let mut entry = Entry::begin(trail.clone(), &facts());
