@@ -302,8 +302,7 @@ impl Inner {
             Transport::Http { url, headers, .. } => {
                 let client = self.client()?;
                 let own = self.spec.credentials.clone();
-                let endpoint =
-                    Endpoint::new(Arc::clone(&peer), client, url.clone(), headers, own)?;
+                let endpoint = Endpoint::new(Arc::clone(&peer), client, url.clone(), headers, own)?;
                 (Link::Http(HttpLink::new(endpoint, replies)), choice)
             }
             Transport::OpenApi {
@@ -314,7 +313,8 @@ impl Inner {
             } => {
                 let (peer, client) = (Arc::clone(&peer), self.client()?);
                 let own = self.spec.credentials.clone();
-                let link = OpenApiLink::new(peer, client, Arc::clone(document), base, headers, own)?;
+                let link =
+                    OpenApiLink::new(peer, client, Arc::clone(document), base, headers, own)?;
                 (Link::OpenApi(Box::new(link)), EraChoice::Modern)
             }
         };

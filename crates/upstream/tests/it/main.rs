@@ -10,6 +10,7 @@
 )]
 
 mod endpoint;
+mod http_credentials;
 mod http_exchange;
 mod http_handshake;
 mod http_requests;

@@ -23,7 +23,13 @@ fn endpoint(
         .iter()
         .map(|(name, value)| (HeaderName::from_static(name), SecretString::from(*value)))
         .collect();
-    Endpoint::new(peer, HttpClient::new()?, Uri::from_static(url), &headers, None)
+    Endpoint::new(
+        peer,
+        HttpClient::new()?,
+        Uri::from_static(url),
+        &headers,
+        None,
+    )
 }
 
 #[test]
