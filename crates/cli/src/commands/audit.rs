@@ -1,5 +1,7 @@
 //! `portcullis audit`: what happened.
 
+mod line;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use clap::{Args, Subcommand};
 use portcullis_config::StoreLocation;
 use portcullis_store::{AuditEntry, AuditFilter, AuditStore, Postgres, Sqlite, StoreError};
 
-use crate::duration::{self, timestamp};
+use crate::duration;
 use crate::exit::{Exit, Failure};
 use crate::setup::Configuration;
 use crate::{setup, terminal};
@@ -62,7 +64,7 @@ struct Tail {
 /// `*` at the end of a value stands for anything.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  portcullis audit query --decision deny --since 1h\n  portcullis audit query --target 'send*' --json\n  portcullis audit query --entry 01a2034bf3e270b997e90f1e919d2452"
+    after_help = "Examples:\n  portcullis audit query --decision deny --since 1h\n  portcullis audit query --target 'send*' --json\n  portcullis audit query --application 04b07795-8ddb-461a-bbee-02f9e1bf7b46 --since 7d\n  portcullis audit query --entry 01a2034bf3e270b997e90f1e919d2452"
 )]
 struct Query {
     #[command(flatten)]
@@ -73,6 +75,18 @@ struct Query {
     /// Who called
     #[arg(long, value_name = "NAME")]
     principal: Option<String>,
+    /// Whose token the caller showed: the issuer's name in the configuration
+    #[arg(long, value_name = "NAME")]
+    issuer: Option<String>,
+    /// Which client application the caller's token was given to
+    #[arg(long, value_name = "ID")]
+    application: Option<String>,
+    /// Which agent acted for the caller, alone or among others
+    #[arg(long, value_name = "ID")]
+    actor: Option<String>,
+    /// Which token, by its id (jti, or Entra's uti); never give the token itself
+    #[arg(long, value_name = "ID")]
+    token: Option<String>,
     /// Through which profile
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
@@ -152,6 +166,10 @@ async fn find(query: Query) -> Result<Exit, Failure> {
     let filter = AuditFilter {
         since_us: query.since.map(|age| duration::now().saturating_sub(age)),
         principal: query.principal,
+        issuer: query.issuer,
+        application: query.application,
+        actor: query.actor,
+        token: query.token,
         profile: query.profile,
         server: query.server,
         method: query.method,
@@ -239,85 +257,6 @@ fn show(entry: &AuditEntry, json: bool) -> Result<(), Failure> {
         terminal::line(text);
         return Ok(());
     }
-    terminal::line(render(entry));
+    terminal::line(line::render(entry));
     Ok(())
-}
-
-/// One entry on one line: when, what came of it, who, through what, what.
-fn render(entry: &AuditEntry) -> String {
-    let opened = &entry.opened;
-    let outcome = entry
-        .closed
-        .as_ref()
-        .map_or("open", |closed| closed.outcome.as_str());
-    let mark = match outcome {
-        "ok" => terminal::green(format!("{outcome:<9}")),
-        "refused" | "upstream-failed" => terminal::red(format!("{outcome:<9}")),
-        _ => terminal::yellow(format!("{outcome:<9}")),
-    };
-    let who = opened.principal.as_deref().unwrap_or("-");
-    let profile = opened.profile.as_deref().unwrap_or("-");
-    let what = match (&opened.server, &opened.target) {
-        (Some(server), Some(target)) => format!(" {server}/{target}"),
-        (None, Some(target)) => format!(" {target}"),
-        _ => String::new(),
-    };
-    let mut line = format!(
-        "{} {mark} {who}@{profile} {}{}",
-        terminal::dim(timestamp(opened.at_us)),
-        terminal::on_one_line(&opened.method),
-        terminal::on_one_line(&what)
-    );
-    if let Some(closed) = &entry.closed {
-        if let Some(reason) = &closed.reason {
-            line.push_str(&format!("  {}", terminal::red(reason)));
-        }
-        if !closed.policies.is_empty() {
-            line.push_str(&terminal::dim(format!(
-                "  by {}",
-                closed.policies.join(", ")
-            )));
-        }
-        if let Some(verdict) = closed
-            .verdict
-            .as_deref()
-            .filter(|verdict| *verdict != "allow")
-        {
-            let findings = closed.findings.as_array().map_or(0, Vec::len);
-            line.push_str(&terminal::yellow(format!(
-                "  {verdict}, {findings} findings"
-            )));
-        }
-        let micros = closed.at_us.saturating_sub(opened.at_us);
-        line.push_str(&terminal::dim(format!(
-            "  {:.1} ms",
-            micros as f64 / 1_000.0
-        )));
-    }
-    line.push_str(&terminal::dim(format!("  {}", opened.entry)));
-    line
-}
-
-#[cfg(test)]
-mod tests {
-    use portcullis_store::{AuditEntry, Opened};
-
-    use super::render;
-
-    #[test]
-    fn a_name_from_a_message_cannot_forge_an_entry() {
-        let opened = Opened {
-            method: "tools/call\n2026-01-01 ok root@all".to_owned(),
-            target: Some("send\u{1b}[1A\n2026-01-01 ok root@all tools/call".to_owned()),
-            ..Opened::default()
-        };
-        let entry = AuditEntry {
-            seq: 1,
-            opened,
-            closed: None,
-        };
-        let line = render(&entry);
-        assert_eq!(line.lines().count(), 1, "{line}");
-        assert!(!line.contains("\u{1b}[1A"), "{line}");
-    }
 }

@@ -1,5 +1,7 @@
 //! `portcullis audit`.
 
+use portcullis_store::{AuditRecord, AuditStore, Opened, Sqlite};
+
 use crate::binary::{self, Running, portcullis};
 use crate::http;
 use crate::place::Place;
@@ -52,6 +54,10 @@ fn an_entry_tells_all_of_a_call() {
     "principal": "local",
     "principal_kind": "user",
     "authentication": "loopback",
+    "issuer": null,
+    "application": null,
+    "actors": [],
+    "token": null,
     "client": "test/1",
     "profile": "p",
     "transport": "http",
@@ -86,6 +92,10 @@ fn an_entry_tells_all_of_a_call() {
     "principal": null,
     "principal_kind": null,
     "authentication": null,
+    "issuer": null,
+    "application": null,
+    "actors": [],
+    "token": null,
     "profile": null,
     "server": null,
     "target": null,
@@ -104,6 +114,71 @@ fn an_entry_tells_all_of_a_call() {
     );
     assert_eq!(place.trail(&["--principal", "nobody"]).len(), 0);
     assert_eq!(place.run(&["audit", "query", "--since", "soon"]).code, 2);
+}
+
+/// Records of callers with tokens, as a gateway writes them, are found by whom they tell apart.
+#[tokio::test]
+async fn user_agent_and_application_are_asked_for_apart() {
+    let place = Place::new("[authn]\nloopback = \"local\"\n");
+    let store = Sqlite::open(&place.join("portcullis.db")).await.unwrap();
+    let some = |text: &str| Some(text.to_owned());
+    let opened = |entry: &str, application: &str, actors: &[&str]| {
+        AuditRecord::Opened(Opened {
+            entry: entry.to_owned(),
+            principal: some("company:ada"),
+            issuer: some("company"),
+            application: some(application),
+            actors: actors.iter().map(|actor| (*actor).to_owned()).collect(),
+            token: Some(format!("token-{entry}")),
+            client: some("someone else/1"),
+            ..Opened::default()
+        })
+    };
+    store
+        .append(&[
+            opened("1", "editor", &[]),
+            opened("2", "terminal", &["assistant", "planner"]),
+            AuditRecord::Opened(Opened {
+                entry: "3".to_owned(),
+                principal: some("key-of-ada"),
+                ..Opened::default()
+            }),
+        ])
+        .await
+        .unwrap();
+    store.close().await;
+
+    let found = |filter: &[&str]| -> Vec<String> {
+        let entries = place.trail(filter);
+        entries
+            .iter()
+            .map(|entry| entry["opened"]["entry"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(found(&["--issuer", "company"]), ["1", "2"]);
+    assert_eq!(found(&["--application", "editor"]), ["1"]);
+    assert_eq!(found(&["--application", "someone*"]), [""; 0]);
+    assert_eq!(found(&["--actor", "planner"]), ["2"]);
+    assert_eq!(found(&["--token", "token-1"]), ["1"]);
+    assert_eq!(
+        found(&["--actor", "assistant", "--token", "token-1"]),
+        [""; 0]
+    );
+
+    let entry = place.trail(&["--token", "token-2"]).remove(0);
+    assert_eq!(
+        entry["opened"]["actors"],
+        serde_json::json!(["assistant", "planner"])
+    );
+    let shown = place.run(&["audit", "tail"]).fine();
+    let lines: Vec<&str> = shown.lines().collect();
+    assert!(
+        lines[1].contains(
+            "issuer company, application terminal, token token-2, actor assistant, actor planner"
+        ),
+        "{shown}"
+    );
+    assert!(!lines[2].contains("issuer"), "{shown}");
 }
 
 #[test]
