@@ -1,10 +1,13 @@
 //! The commands as a person or a script uses them.
 
 mod audit;
+mod certificates;
 mod check;
+mod doctor;
 mod guides;
 mod help;
 mod init;
 mod key;
 mod serve;
 mod tools;
+mod vault;

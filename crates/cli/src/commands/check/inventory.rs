@@ -2,6 +2,7 @@
 
 use portcullis_config::{
     AuthMethod, ClientAuthentication, Config, Issuer, IssuerKind, OauthClient, Server, TokenForm,
+    Transport,
 };
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -37,6 +38,9 @@ struct ServerEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     exception_until: Option<String>,
     exception_has_ended: bool,
+    /// A child process without secrets of its own has nobody to prove anything to.
+    #[serde(skip)]
+    is_local: bool,
 }
 
 #[derive(Serialize)]
@@ -108,6 +112,7 @@ fn server_entry(name: &str, server: &Server, exception_has_ended: bool) -> Serve
             .collect(),
         exception_until: server.auth.exception_until.map(|day| day.to_string()),
         exception_has_ended,
+        is_local: authentication == "none" && matches!(server.transport, Transport::Stdio { .. }),
     }
 }
 
@@ -165,7 +170,7 @@ impl Inventory {
         for issuer in &self.issuers {
             issuer.show();
         }
-        for server in &self.servers {
+        for server in self.servers.iter().filter(|server| !server.is_local) {
             server.show();
         }
     }

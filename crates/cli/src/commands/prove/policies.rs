@@ -125,11 +125,18 @@ fn permits(scene: &Scene) -> Source {
     let tools: Vec<String> = PERMITTED
         .iter()
         .map(|name| format!("Tool::\"{}/{name}\"", scene.canary))
-        .chain([format!("Tool::\"{}/{WEATHER}\"", scene.web)])
+        .chain([
+            format!("Tool::\"{}/{WEATHER}\"", scene.web),
+            format!("Tool::\"{}/echo\"", scene.stranger),
+        ])
         .collect();
     let mut text = String::new();
     for (at, principal) in principals.iter().enumerate() {
-        for (kind, profile) in [("canary", &scene.canary), ("web", &scene.web)] {
+        for (kind, profile) in [
+            ("canary", &scene.canary),
+            ("web", &scene.web),
+            ("stranger", &scene.stranger),
+        ] {
             text.push_str(&format!(
                 "@id(\"prove-connect-{kind}-{at}\")\npermit (principal == {principal}, action == Action::\"connect\", resource == Profile::\"{profile}\");\n"
             ));
@@ -201,6 +208,20 @@ fn refused_by(policies: &Policies, scene: &Scene) -> Option<(Vec<String>, Option
             About {
                 server: scene.web.clone(),
                 tool: Some(WEATHER),
+            },
+        ),
+        (
+            Action::Connect,
+            About {
+                server: scene.stranger.clone(),
+                tool: None,
+            },
+        ),
+        (
+            Action::ToolsCall,
+            About {
+                server: scene.stranger.clone(),
+                tool: Some("echo"),
             },
         ),
     ];

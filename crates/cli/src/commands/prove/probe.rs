@@ -11,6 +11,7 @@ mod edge;
 mod identity;
 mod policy;
 mod properties;
+mod servers;
 
 use serde_json::json;
 
@@ -42,8 +43,10 @@ pub(super) async fn observe(
         "authentication" => identity::authentication(stage).await,
         "session-binding" => identity::session(stage).await,
         "definition-pins" => definitions::pins(stage, scene, before).await,
+        "server-identity" => servers::identity(stage).await,
         "authorization" => policy::authorization(stage).await,
         "sanitiser" => content::sanitiser(stage, scene).await,
+        "egress-guard" => servers::egress(stage, scene).await,
         "receipts" => content::receipts(stage, scene).await,
         "audit" => audit::audit(stage).await,
         _ => return Ok(None),

@@ -42,7 +42,9 @@ pub(super) struct Scene {
     pub(super) canary: String,
     /// The server that is reached over HTTP, and its profile.
     pub(super) web: String,
-    web_url: String,
+    pub(super) web_url: String,
+    /// A server whose program is not the one that is configured: the canary under another digest.
+    pub(super) stranger: String,
     program: PathBuf,
 }
 
@@ -64,6 +66,10 @@ impl Scene {
         let mut config = loaded.config.clone();
         config.servers = BTreeMap::new();
         config.profiles = BTreeMap::new();
+        // What the user lets fetches reach on this machine would let the canary's address pass, and
+        // nothing here speaks TLS.
+        config.outbound.allow = Vec::new();
+        config.outbound.ca = None;
         // The canary's own lists must fit, however little the user grants a server.
         let limits = &mut config.limits;
         limits.max_list_items = limits.max_list_items.max(64);
@@ -76,6 +82,7 @@ impl Scene {
             second: caller("second", second),
             canary: format!("canary-{suffix}"),
             web: format!("web-{suffix}"),
+            stranger: format!("stranger-{suffix}"),
             web_url,
             program,
         })
@@ -129,7 +136,11 @@ impl Scene {
             kind: HttpKind::Auto,
         };
         config.servers.insert(self.web.clone(), server(web));
-        for name in [&self.canary, &self.web] {
+        let mut stranger = server(self.stdio(folder));
+        // No program has this digest.
+        stranger.identity.sha256 = Some([0; 32]);
+        config.servers.insert(self.stranger.clone(), stranger);
+        for name in [&self.canary, &self.web, &self.stranger] {
             config.profiles.insert(name.clone(), profile(name));
         }
         let policies = Policies::load(policies).map_err(|problems| {
@@ -210,8 +221,10 @@ pub(super) fn switch_off(controls: &mut Controls, name: &str) -> bool {
         "authentication" => &mut controls.authentication,
         "session-binding" => &mut controls.session_binding,
         "definition-pins" => &mut controls.definition_pins,
+        "server-identity" => &mut controls.server_identity,
         "authorization" => &mut controls.authorization,
         "sanitiser" => &mut controls.sanitiser,
+        "egress-guard" => &mut controls.egress_guard,
         "receipts" => &mut controls.receipts,
         "audit" => &mut controls.audit,
         _ => return false,

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http::Request;
 use portcullis_config::Controls;
+use portcullis_egress::{EgressError, Limits, Naming};
 use portcullis_gateway::gateway::Stores;
 use portcullis_gateway::{Gateway, Loaded, listener};
 use portcullis_store::{
-    AuditEntry, AuditFilter, AuditStore, DefinitionRecord, Observation, RegistryStore, Sqlite,
-    State,
+    AuditEntry, AuditFilter, AuditStore, DefinitionKey, DefinitionRecord, Observation,
+    RegistryStore, Sqlite, State,
 };
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -31,11 +34,14 @@ pub(super) struct Stage {
     pub(super) second: Client,
     /// The first caller at the server that is reached over HTTP.
     pub(super) web: Client,
+    /// The first caller at the server whose program is another one.
+    pub(super) stranger: Client,
     /// The first caller's name.
     pub(super) caller: String,
     pub(super) controls: Controls,
     pub(super) witness: Arc<Witness>,
     canary: String,
+    strangers_name: String,
     store: Sqlite,
     folder: PathBuf,
     gateway: Arc<Gateway>,
@@ -83,6 +89,8 @@ impl Stage {
             first: Client::new(address, &path, &scene.first.key),
             second: Client::new(address, &path, &scene.second.key),
             web: Client::new(address, &Scene::path(&scene.web), &scene.first.key),
+            stranger: Client::new(address, &Scene::path(&scene.stranger), &scene.first.key),
+            strangers_name: scene.stranger.clone(),
             caller: scene.first.name.clone(),
             controls,
             witness,
@@ -100,7 +108,7 @@ impl Stage {
     pub(super) async fn close(self) {
         // The listener may have ended by itself.
         let _ended = self.stop.send(());
-        drop((self.first, self.second, self.web));
+        drop((self.first, self.second, self.web, self.stranger));
         let _ended = self.listening.await;
         self.gateway.shutdown().await;
         self.store.close().await;
@@ -120,7 +128,21 @@ impl Stage {
     /// Approves everything on record and waits until that is in force.
     pub(super) async fn approve(&self) -> Result<(), Failure> {
         let failed = |error| Failure::because("the temporary registry cannot be written", &error);
+        let mut of_stranger = Vec::new();
         for record in self.store.load().await.map_err(failed)? {
+            // What the stranger offers is what the canary offers, and nobody may ask it.
+            if record.key.server == self.canary && record.key.kind != "identity" {
+                of_stranger.push(Observation {
+                    key: DefinitionKey {
+                        server: self.strangers_name.clone(),
+                        ..record.key.clone()
+                    },
+                    hash: record.hash.clone(),
+                    text: record.text.clone(),
+                    state: State::Approved,
+                    findings: record.findings.clone(),
+                });
+            }
             if record.state != State::Approved {
                 self.store
                     .decide(
@@ -135,6 +157,7 @@ impl Stage {
                     .map_err(failed)?;
             }
         }
+        self.store.observe(&of_stranger, 0).await.map_err(failed)?;
         let started = Instant::now();
         while !self.tools().await?.contains(&"echo".to_owned()) && started.elapsed() < PATIENCE {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -191,6 +214,16 @@ impl Stage {
             )
             .await?;
         Ok(listed.tools().into_iter().map(str::to_owned).collect())
+    }
+
+    /// Fetches from an address as the gateway does.
+    pub(super) async fn fetch(&self, url: &str, naming: Naming) -> Result<(), EgressError> {
+        let request = Request::get(url)
+            .body(Bytes::new())
+            .map_err(|_| EgressError::BadRedirect)?;
+        let limits = Limits::default();
+        let client = self.gateway.egress();
+        client.send(request, naming, &limits).await.map(drop)
     }
 
     /// Sends a message.
@@ -262,7 +295,7 @@ impl Stage {
 
     /// How many messages this stage was sent.
     pub(super) fn sent(&self) -> usize {
-        self.first.sent() + self.second.sent() + self.web.sent()
+        self.first.sent() + self.second.sent() + self.web.sent() + self.stranger.sent()
     }
 
     /// The canary's name as a server.

@@ -11,17 +11,19 @@ use crate::{setup, terminal};
 /// Approves the version of a definition that waits for review.
 ///
 /// The version approved before is withdrawn. A running gateway shows it within a second.
+///
+/// With a server alone, approves what waits of its identity: a server that turned out to be another
+/// one (its certificate, its program, its origin) is held back until then.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  portcullis tools approve papers search\n  portcullis tools approve papers --all --note \"read them\"\n  portcullis tools approve papers search --hash 9f86d081"
+    after_help = "Examples:\n  portcullis tools approve papers search\n  portcullis tools approve papers              # let it in again after its identity changed\n  portcullis tools approve papers --all --note \"read them\"\n  portcullis tools approve papers search --hash 9f86d081"
 )]
 pub(super) struct Approve {
     #[command(flatten)]
     place: Where,
     /// The server
     server: String,
-    /// Names, URIs or URI templates
-    #[arg(required_unless_present = "all")]
+    /// Names, URIs or URI templates; none: what waits of the server's identity
     names: Vec<String>,
     /// Everything of this server that waits for review and raised no finding
     #[arg(long, conflicts_with = "names")]
@@ -74,9 +76,11 @@ pub(super) async fn approve(approve: Approve) -> Result<Exit, Failure> {
             terminal::line(format!("nothing of {} waits for review", approve.server));
             return Ok(Exit::Fine);
         }
-        let (clean, suspicious): (Vec<_>, Vec<_>) = waiting
-            .into_iter()
-            .partition(|record| record.findings.as_array().is_some_and(Vec::is_empty));
+        let (clean, suspicious): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|record| {
+            // That a server turned out to be another one is not to be approved in passing.
+            let is_another = record.key.kind == "identity" && record.state == State::Quarantined;
+            record.findings.as_array().is_some_and(Vec::is_empty) && !is_another
+        });
         for record in &suspicious {
             terminal::error_line(format!(
                 "{} {} {} has findings and is left; approve it by name",
@@ -93,6 +97,9 @@ pub(super) async fn approve(approve: Approve) -> Result<Exit, Failure> {
             Exit::Findings
         });
     }
+    if approve.names.is_empty() {
+        chosen = identity(&all, &approve)?;
+    }
     for name in &approve.names {
         let versions = one_definition(&all, &approve.server, name, approve.kind.as_deref())?;
         let version = pick(&versions, approve.hash.as_deref(), |state| {
@@ -105,6 +112,28 @@ pub(super) async fn approve(approve: Approve) -> Result<Exit, Failure> {
     }
     decide_all(&*store, &chosen, State::Approved, approve.note.as_deref()).await?;
     Ok(Exit::Fine)
+}
+
+/// What waits of a server's identity.
+fn identity<'a>(
+    all: &'a [DefinitionRecord],
+    approve: &Approve,
+) -> Result<Vec<&'a DefinitionRecord>, Failure> {
+    if approve.kind.is_some() || approve.hash.is_some() {
+        return Err(Failure::wrong_use("--kind and --hash need a name"));
+    }
+    let waiting = all.iter().filter(|record| {
+        record.key.server == approve.server && record.key.kind == "identity" && waits(record.state)
+    });
+    let waiting = latest(waiting.collect());
+    if waiting.is_empty() {
+        return Err(Failure::wrong_use(format!(
+            "nothing of the identity of {} waits for review",
+            approve.server
+        ))
+        .help("name definitions to approve, or give --all"));
+    }
+    Ok(waiting)
 }
 
 pub(super) async fn reject(reject: Reject) -> Result<Exit, Failure> {

@@ -101,7 +101,22 @@ fn a_valid_configuration_is_described() {
   ],
   "controls_off": [
     "origin-check"
-  ]
+  ],
+  "inventory": {
+    "servers": [
+      {
+        "name": "a",
+        "authentication": "none",
+        "identity": [],
+        "exception_has_ended": false
+      }
+    ],
+    "issuers": [],
+    "api_keys": 0,
+    "client_certificates": false,
+    "loopback": "local"
+  },
+  "certificates": []
 }
 "#);
     let text = place.run(&["check"]).fine();
@@ -142,4 +157,55 @@ fn a_policy_that_can_never_apply_is_a_warning_with_its_line() {
         warnings.contains("never.cedar:1:1") && warnings.contains("`never`"),
         "{warnings}"
     );
+}
+
+/// A server on the network, and how the gateway proves who calls.
+fn server(name: &str, auth: &str) -> String {
+    format!(
+        "[servers.{name}]\nurl = \"https://{name}.example.com/mcp\"\n{auth}\n\
+         [profiles.{name}]\npath = \"/mcp/{name}\"\nservers = [\"{name}\"]\n"
+    )
+}
+
+#[test]
+fn it_shows_who_proves_what_to_whom() {
+    let place = Place::new(&format!(
+        "{}{}{}[authn.issuers.company]\nkind = \"oidc\"\nissuer = \"https://idp.example.com\"\n\
+         clients = [\"host\"]\n[authn.issuers.company.client]\nid = \"gateway\"\nsecret = \"env:NOT_SET\"\n",
+        server("crm", "auth = { kind = \"token-exchange\", through = \"company\", scopes = [\"crm.read\"] }"),
+        server("news", "headers = { Authorization = \"env:NEWS\" }\nauth = { kind = \"static\", exception-until = \"2020-01-31\" }"),
+        server("weather", "auth = { kind = \"none\", exception-until = \"2999-12-31\" }"),
+    ));
+    let output = place.run(&["check"]);
+    // The exception of one server is past.
+    assert_eq!(output.code, 1, "{}\n{}", output.stdout, output.stderr);
+    let table: Vec<&str> = output
+        .stdout
+        .lines()
+        .filter(|line| line.contains("issuer ") || line.contains("server "))
+        .filter(|line| !line.starts_with("warning"))
+        .collect();
+    insta::assert_snapshot!(table.join("\n"), @r"
+   issuer company  oidc  signed tokens of https://idp.example.com, 1 application, registered by client_secret_basic
+   server crm  token-exchange, through company, scopes crm.read
+no server news  static: its exception ended on 2020-01-31
+   server weather  none, accepted until 2999-12-31
+");
+}
+
+#[test]
+fn issuers_are_asked_when_it_connects() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = taken.local_addr().unwrap();
+    drop(taken);
+    let place = Place::new(&format!(
+        "[authn.issuers.company]\nkind = \"oidc\"\nissuer = \"http://{nobody}\"\n"
+    ));
+    assert_eq!(place.run(&["check"]).code, 0);
+    let output = place.run(&["check", "--connect"]);
+    assert_eq!(output.code, 1, "{}\n{}", output.stdout, output.stderr);
+    assert!(output.stdout.contains("no issuer company"), "{}", output.stdout);
+    let json = place.run(&["check", "--connect", "--json"]).json();
+    assert_eq!(json["issuers"][0]["issuer"], "company");
+    assert_ne!(json["issuers"][0]["problems"].as_array().unwrap().len(), 0);
 }
