@@ -76,6 +76,11 @@ impl OauthError {
         }
     }
 
+    /// The stable id for the log.
+    pub(crate) fn rule(&self) -> &'static str {
+        rule(self.error)
+    }
+
     pub(crate) fn answer(&self) -> Response<Bytes> {
         let body: Value = json!({ "error": self.error, "error_description": self.description });
         let mut answer = json(self.status, body.to_string());
@@ -84,6 +89,28 @@ impl OauthError {
             answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
         answer
+    }
+}
+
+/// The stable id of an error of the protocol, as our logs and pages name it.
+pub(crate) fn rule(error: &str) -> &'static str {
+    match error {
+        "access_denied" => "oauth-access-denied",
+        "consent_required" => "oauth-consent-required",
+        "invalid_client" => "oauth-invalid-client",
+        "invalid_client_metadata" => "oauth-invalid-client-metadata",
+        "invalid_grant" => "oauth-invalid-grant",
+        "invalid_redirect_uri" => "oauth-invalid-redirect-uri",
+        "invalid_request" => "oauth-invalid-request",
+        "invalid_scope" => "oauth-invalid-scope",
+        "invalid_target" => "oauth-invalid-target",
+        "request_not_supported" => "oauth-request-not-supported",
+        "request_uri_not_supported" => "oauth-request-uri-not-supported",
+        "server_error" => "oauth-server-error",
+        "temporarily_unavailable" => "oauth-temporarily-unavailable",
+        "unsupported_grant_type" => "oauth-unsupported-grant-type",
+        "unsupported_response_type" => "oauth-unsupported-response-type",
+        _ => "oauth-error",
     }
 }
 

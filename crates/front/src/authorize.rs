@@ -106,9 +106,14 @@ pub(crate) async fn authorize(
         issuer: issuer.url.clone(),
     };
     let browser = Browser::of(&visit.head.headers)?;
+    let told = |mistake: &Mistake| {
+        let rule = answer::rule(mistake.error);
+        let reference = front.note(visit, Some(issuer), rule, mistake.description);
+        tell_client(&client, &back, mistake, &reference, &browser)
+    };
     let asked = match read(front, issuer, door, &client, back.clone(), &parameters) {
         Ok(asked) => asked,
-        Err(mistake) => return tell_client(&client, &back, &mistake, &browser),
+        Err(mistake) => return told(&mistake),
     };
     let prompt = parameters.get("prompt");
     let is_known = prompt != Some("consent")
@@ -123,7 +128,7 @@ pub(crate) async fn authorize(
                 error: "consent_required",
                 description: "the person has to be asked",
             };
-            tell_client(&client, &back, &mistake, &browser)
+            told(&mistake)
         }
         (false, _) => consent::ask(front, issuer, &asked, &browser),
     }
@@ -135,6 +140,7 @@ fn tell_client(
     client: &Client,
     back: &WayBack,
     mistake: &Mistake,
+    reference: &str,
     browser: &Browser,
 ) -> Result<Response<Bytes>, Refused<Fault>> {
     let address = back.with_error(mistake);
@@ -150,7 +156,9 @@ fn tell_client(
         .raw("</dl>\n")
         .button_link(&address, "Back to the application")
         .raw("<p class=\"soft\">Rule <code>")
-        .text(mistake.error)
+        .text(answer::rule(mistake.error))
+        .raw("</code>, reference <code>")
+        .text(reference)
         .raw("</code></p>\n");
     let mut page = Page::new("The application made a mistake", body);
     page.status = http::StatusCode::BAD_REQUEST;

@@ -1,7 +1,6 @@
 //! The front: what it is built from, and which handler answers what.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -18,7 +17,7 @@ use crate::event::{Event, EventKind};
 use crate::fault::Fault;
 use crate::issuer::{Issuer, Upstream};
 use crate::metadata;
-use crate::refused::{Refused, chain};
+use crate::refused::Refused;
 use crate::resource::Resource;
 use crate::route::{self, Endpoint, Route};
 use crate::sealing::{SealingKey, random_token};
@@ -252,7 +251,7 @@ impl Front {
         result: Result<Response<Bytes>, Refused<Fault>>,
     ) -> Response<Bytes> {
         result.unwrap_or_else(|refused| {
-            let reference = self.note(visit, issuer, refused.is.rule, refused.cause.as_deref());
+            let reference = self.note(visit, issuer, refused.is.rule, &refused.detail());
             refused.is.page(&reference).answer(None)
         })
     }
@@ -265,23 +264,22 @@ impl Front {
         result: Result<Response<Bytes>, Refused<answer::OauthError>>,
     ) -> Response<Bytes> {
         result.unwrap_or_else(|refused| {
-            self.note(
-                visit,
-                Some(issuer),
-                refused.is.error,
-                refused.cause.as_deref(),
-            );
+            let detail = match refused.cause {
+                Some(_) => refused.detail(),
+                None => refused.is.description.to_owned(),
+            };
+            self.note(visit, Some(issuer), refused.is.rule(), &detail);
             refused.is.answer()
         })
     }
 
     /// Writes a refusal down, once. What comes back stands in the log and on the page.
-    fn note(
+    pub(crate) fn note(
         &self,
         visit: &Visit<'_>,
         issuer: Option<&Issuer>,
         rule: &'static str,
-        cause: Option<&(dyn Error + Send + Sync + 'static)>,
+        detail: &str,
     ) -> String {
         let reference: String = random_token()
             .unwrap_or_default()
@@ -290,8 +288,8 @@ impl Front {
             .take(12)
             .collect();
         let name = issuer.map_or("", |issuer| &issuer.name);
-        let cause = cause.map(|cause| chain(cause)).unwrap_or_default();
-        tracing::warn!(rule, reference, issuer = name, peer = %visit.facts.peer, cause, "refused at the front");
+        let peer = visit.facts.peer;
+        tracing::warn!(rule, reference, issuer = name, %peer, detail, "refused at the front");
         self.tell(Event {
             reference: Some(reference.clone()),
             ..visit.event(EventKind::Refused(rule), issuer)

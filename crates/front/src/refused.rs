@@ -22,6 +22,12 @@ impl<T> Refused<T> {
             cause: Some(Box::new(cause)),
         }
     }
+
+    /// The cause and its sources, for the log.
+    pub(crate) fn detail(&self) -> String {
+        let cause = self.cause.as_deref();
+        cause.map_or_else(String::new, |cause| chain(cause))
+    }
 }
 
 impl<T> From<T> for Refused<T> {

@@ -48,7 +48,7 @@ async fn consent_to_one_client_is_none_to_another() {
     let quiet: Vec<_> = evil.iter().copied().chain([("prompt", "none")]).collect();
     let page = browser.authorize(&world.front, &quiet).await;
     assert_eq!((page.status, page.header("location")), (400, ""));
-    assert_eq!(page.rule(), "consent_required");
+    assert_eq!(page.rule(), "oauth-consent-required");
 }
 
 #[tokio::test]
@@ -245,7 +245,7 @@ async fn a_mistake_sends_nobody_to_a_website_by_itself() {
     let page = Browser::default().authorize(&world.front, &asked).await;
     assert_eq!((page.status, page.header("location")), (400, ""));
     assert!(!page.body.contains("http-equiv=\"refresh\""));
-    assert_eq!(page.rule(), "invalid_scope");
+    assert_eq!(page.rule(), "oauth-invalid-scope");
     // Whoever follows the link is told what the protocol says.
     assert_eq!(page.parameter("error").as_deref(), Some("invalid_scope"));
     assert_eq!(page.parameter("state").as_deref(), Some("its-state"));

@@ -16,5 +16,6 @@ mod connect;
 mod documents;
 mod replicas;
 mod sign_in;
+mod standard;
 mod tokens;
 mod world;

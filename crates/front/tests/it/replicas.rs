@@ -1,36 +1,18 @@
 //! Several replicas over one database.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use portcullis_front::{Front, SealingKey, SealingKeyError};
 use portcullis_store::{Sqlite, VaultStore};
-use portcullis_vault::keys::{Key, KeyError, KeyId, KeyProvider};
+use portcullis_vault::keys::FileKey;
 use portcullis_vault::{CacheLimits, Providers, Vault};
 
 use crate::browser::{Browser, redeem, refresh};
 use crate::world::{BASE, World};
 
-/// A root key that wraps by keeping: enough for a test that does not look at the vault's keys.
-struct Root(KeyId, Key);
-
-#[async_trait]
-impl KeyProvider for Root {
-    fn id(&self) -> &KeyId {
-        &self.0
-    }
-
-    async fn wrap(&self, _: &Key, _: &[u8]) -> Result<Vec<u8>, KeyError> {
-        Ok(Vec::new())
-    }
-
-    async fn unwrap(&self, _: &[u8], _: &[u8]) -> Result<Key, KeyError> {
-        Ok(self.1.clone())
-    }
-}
-
-async fn vault(store: &Sqlite, root: &Key) -> Vault {
-    let root = Root(KeyId::new("test"), root.clone());
+async fn vault(store: &Sqlite, folder: &Path) -> Vault {
+    let root = FileKey::open_or_create(&folder.join("root.key")).unwrap();
     let providers = Providers::one(Arc::new(root));
     let store = Arc::new(store.clone());
     let limits = CacheLimits::default();
@@ -42,10 +24,10 @@ async fn vault(store: &Sqlite, root: &Key) -> Vault {
 #[tokio::test]
 async fn all_replicas_seal_under_one_key() {
     let mut world = World::new().await;
-    let root = Key::from_slice(&[7; 32]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
     let (one, two) = (
-        vault(&world.store, &root).await,
-        vault(&world.store, &root).await,
+        vault(&world.store, folder.path()).await,
+        vault(&world.store, folder.path()).await,
     );
     let first = SealingKey::of(&one, &world.store, 1).await.unwrap();
     let second = SealingKey::of(&two, &world.store, 1).await.unwrap();
@@ -71,7 +53,8 @@ async fn all_replicas_seal_under_one_key() {
 #[tokio::test]
 async fn a_key_that_is_being_made_is_waited_for() {
     let world = World::new().await;
-    let vault = vault(&world.store, &Key::from_slice(&[7; 32]).unwrap()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let vault = vault(&world.store, folder.path()).await;
     let name = "front-sealing-key";
     assert!(world.store.lease(name, "other", 1, 1_000).await.unwrap());
     let busy = SealingKey::of(&vault, &world.store, 2).await;

@@ -233,8 +233,8 @@ async fn errors_are_those_of_the_specification() {
 /// Whoever reads the database finds neither a token nor a code nor a `state`.
 #[tokio::test]
 async fn nothing_lies_in_the_database_unsealed() {
-    let folder = std::env::temp_dir().join(format!("front-{}", std::process::id()));
-    let path = folder.join("state.db");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
     let mut world = World::new().await;
     let store = portcullis_store::Sqlite::open(&path).await.unwrap();
     world.context.store = std::sync::Arc::new(store.clone());
@@ -290,5 +290,4 @@ async fn nothing_lies_in_the_database_unsealed() {
     }
     // The search finds what is there.
     assert!(after.windows(12).any(|window| window == b"front-family"));
-    std::fs::remove_dir_all(&folder).unwrap();
 }
