@@ -399,7 +399,24 @@ async fn more_than_configured_is_refused_here() {
         server: "papers".to_owned()
     }));
     scene.signs_in("ada").await;
-    scene.token("ada").await;
+    let caller = user("ada");
+    let credential = scene
+        .broker
+        .credential("papers", &caller)
+        .await
+        .unwrap()
+        .unwrap();
+    let challenges = "Bearer error=\"insufficient_scope\", scope=\"tools.write\"";
+    let rejected = Rejected {
+        status: http::StatusCode::FORBIDDEN,
+        challenges: &challenge::parse(challenges).unwrap(),
+    };
+    // Nobody is sent to a sign-in that would be refused.
+    let retry = scene
+        .broker
+        .rejected("papers", &caller, &credential, &rejected)
+        .await;
+    assert!(matches!(&retry, Retry::Needed(needed) if *needed == refused(Reason::Scope)));
 }
 
 #[tokio::test]
