@@ -53,11 +53,15 @@ pub struct Facts<'a> {
 }
 
 /// Why there is no front.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FrontError {
     /// The gateway's own address is neither https nor http.
     #[error("the gateway's public address is no http address")]
     BaseUrl,
+    /// An issuer has a front door, and there is no way to it, or its addresses are none.
+    #[error("there is no way to the issuer {0} behind its front door")]
+    Issuer(String),
 }
 
 /// Answers for the pages and endpoints of the gateway that are no MCP endpoints.
@@ -93,10 +97,19 @@ impl Front {
         if !matches!(url.scheme(), "https" | "http") || !url.has_host() {
             return Err(FrontError::BaseUrl);
         }
-        let issuers = config.authn.issuers.iter().filter_map(|(name, settings)| {
-            let upstream = context.upstreams.get(name)?.clone();
-            Some((name.clone(), Issuer::new(name, settings, &base, upstream)?))
-        });
+        let mut issuers = BTreeMap::new();
+        for (name, settings) in &config.authn.issuers {
+            let upstream = context.upstreams.get(name).cloned();
+            match upstream.and_then(|upstream| Issuer::new(name, settings, &base, upstream)) {
+                Some(issuer) => {
+                    issuers.insert(name.clone(), issuer);
+                }
+                None if settings.front_door.is_some() => {
+                    return Err(FrontError::Issuer(name.clone()));
+                }
+                None => {}
+            }
+        }
         let resources = config
             .profiles
             .iter()
@@ -104,7 +117,7 @@ impl Front {
         Ok(Self {
             origin: url.origin().ascii_serialization(),
             prefix: url.path().trim_end_matches('/').to_owned(),
-            issuers: issuers.collect(),
+            issuers,
             resources: resources.collect(),
             endpoints: config
                 .profiles

@@ -1,4 +1,5 @@
 use http::{Method, Request};
+use portcullis_front::{Front, FrontError};
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
@@ -112,6 +113,16 @@ async fn the_host_of_a_request_changes_nothing() {
         let asks = browser.authorize(&world.front, &[]).await;
         assert!(!asks.body.contains("evil.example"), "{}", asks.body);
     }
+}
+
+#[tokio::test]
+async fn a_front_door_without_a_way_to_its_issuer_does_not_open() {
+    let mut world = World::new().await;
+    world.context.upstreams.clear();
+    let refused = Front::new(&world.config, BASE, world.context.clone()).err();
+    assert_eq!(refused, Some(FrontError::Issuer("entra".to_owned())));
+    let refused = Front::new(&world.config, "gw.example", world.context.clone()).err();
+    assert_eq!(refused, Some(FrontError::BaseUrl));
 }
 
 #[tokio::test]
