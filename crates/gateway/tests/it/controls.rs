@@ -4,19 +4,25 @@
 mod content;
 mod definitions;
 mod edge;
+mod egress_guard;
 mod identity;
 mod record;
+mod server_identity;
 
-/// The names of the controls that the modules below prove.
-const PROVED: [&str; 10] = [
+/// The names of the controls that the modules below prove, and `tokens` beside them.
+const PROVED: [&str; 14] = [
     "host-check",
     "origin-check",
     "header-agreement",
     "authentication",
+    "revocation",
     "session-binding",
     "definition-pins",
+    "server-identity",
     "authorization",
+    "step-up",
     "sanitiser",
+    "egress-guard",
     "receipts",
     "audit",
 ];

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::Request;
+use http_body_util::Full;
 use portcullis_config::Controls;
-use portcullis_egress::{EgressError, Limits, Naming};
+use portcullis_egress::{EgressError, Naming};
 use portcullis_gateway::gateway::Stores;
 use portcullis_gateway::{Gateway, Loaded, listener};
 use portcullis_store::{
@@ -216,14 +216,13 @@ impl Stage {
         Ok(listed.tools().into_iter().map(str::to_owned).collect())
     }
 
-    /// Fetches from an address as the gateway does.
+    /// Begins to fetch from an address as the gateway does.
     pub(super) async fn fetch(&self, url: &str, naming: Naming) -> Result<(), EgressError> {
         let request = Request::get(url)
-            .body(Bytes::new())
+            .body(Full::default())
             .map_err(|_| EgressError::BadRedirect)?;
-        let limits = Limits::default();
         let client = self.gateway.egress();
-        client.send(request, naming, &limits).await.map(drop)
+        client.open(request, naming).await.map(drop)
     }
 
     /// Sends a message.
