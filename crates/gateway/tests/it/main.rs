@@ -26,6 +26,7 @@ mod openapi;
 mod reloading;
 mod resuming;
 mod review;
+mod server_identity;
 mod sessions;
 mod stdio;
 mod streams;
