@@ -1,5 +1,6 @@
 //! `portcullis vault`: the credentials that the gateway holds, and who must not be believed.
 
+mod connect;
 mod list;
 mod opened;
 mod revoke;
@@ -19,7 +20,7 @@ pub(crate) use opened::surroundings;
 /// `[vault]` of the configuration names. No command shows a credential.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  portcullis vault status\n  portcullis vault list --user ada\n  portcullis vault revoke user ada --reason \"left the company\"\n  portcullis vault rotate\n  portcullis vault rotate --to file:vault-2027.key"
+    after_help = "Examples:\n  portcullis vault status\n  portcullis vault list --user ada\n  portcullis vault connect crm --user ada\n  portcullis vault revoke user ada --reason \"left the company\"\n  portcullis vault rotate\n  portcullis vault rotate --to file:vault-2027.key"
 )]
 pub(crate) struct Vault {
     #[command(subcommand)]
@@ -30,6 +31,7 @@ pub(crate) struct Vault {
 enum Action {
     Status(status::Status),
     List(list::List),
+    Connect(connect::Connect),
     Revoke(revoke::Revoke),
     Rotate(rotate::Rotate),
 }
@@ -38,6 +40,7 @@ pub(crate) async fn run(vault: Vault) -> Result<Exit, Failure> {
     match vault.action {
         Action::Status(status) => status::run(status).await,
         Action::List(list) => list::run(list).await,
+        Action::Connect(connect) => connect::run(connect).await,
         Action::Revoke(revoke) => revoke::run(revoke).await,
         Action::Rotate(rotate) => rotate::run(rotate).await,
     }

@@ -3,6 +3,7 @@
 mod audit;
 mod certificates;
 mod check;
+mod connect;
 mod doctor;
 mod guides;
 mod help;

@@ -86,10 +86,14 @@ pub(super) async fn run(list: List) -> Result<Exit, Failure> {
             _ => terminal::dim("revoked"),
         };
         let ends = row.expires.as_deref().map(|ends| format!("  ends {ends}"));
+        let named = |name: &str, nobody: &str| match name {
+            "" => nobody.to_owned(),
+            name => terminal::on_one_line(name),
+        };
         terminal::line(format!(
             "{state} {}  {}  {}  renewed {}{}",
-            terminal::cyan(terminal::on_one_line(row.principal)),
-            terminal::on_one_line(row.server),
+            terminal::cyan(named(row.principal, "the gateway")),
+            named(row.server, "for itself"),
             row.kind,
             row.updated,
             ends.unwrap_or_default(),

@@ -172,9 +172,18 @@ fn it_shows_who_proves_what_to_whom() {
     let place = Place::new(&format!(
         "{}{}{}[authn.issuers.company]\nkind = \"oidc\"\nissuer = \"https://idp.example.com\"\n\
          clients = [\"host\"]\n[authn.issuers.company.client]\nid = \"gateway\"\nsecret = \"env:NOT_SET\"\n",
-        server("crm", "auth = { kind = \"token-exchange\", through = \"company\", scopes = [\"crm.read\"] }"),
-        server("news", "headers = { Authorization = \"env:NEWS\" }\nauth = { kind = \"static\", exception-until = \"2020-01-31\" }"),
-        server("weather", "auth = { kind = \"none\", exception-until = \"2999-12-31\" }"),
+        server(
+            "crm",
+            "auth = { kind = \"token-exchange\", through = \"company\", scopes = [\"crm.read\"] }"
+        ),
+        server(
+            "news",
+            "headers = { Authorization = \"env:NEWS\" }\nauth = { kind = \"static\", exception-until = \"2020-01-31\" }"
+        ),
+        server(
+            "weather",
+            "auth = { kind = \"none\", exception-until = \"2999-12-31\" }"
+        ),
     ));
     let output = place.run(&["check"]);
     // The exception of one server is past.
@@ -204,7 +213,11 @@ fn issuers_are_asked_when_it_connects() {
     assert_eq!(place.run(&["check"]).code, 0);
     let output = place.run(&["check", "--connect"]);
     assert_eq!(output.code, 1, "{}\n{}", output.stdout, output.stderr);
-    assert!(output.stdout.contains("no issuer company"), "{}", output.stdout);
+    assert!(
+        output.stdout.contains("no issuer company"),
+        "{}",
+        output.stdout
+    );
     let json = place.run(&["check", "--connect", "--json"]).json();
     assert_eq!(json["issuers"][0]["issuer"], "company");
     assert_ne!(json["issuers"][0]["problems"].as_array().unwrap().len(), 0);
