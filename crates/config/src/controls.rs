@@ -53,7 +53,6 @@ controls! {
     origin_check, "origin-check", "Refuses a request from a web page whose Origin is not allowed.";
     header_agreement, "header-agreement", "Refuses a message whose Mcp-* headers and body disagree.";
     authentication, "authentication", "Refuses a request without a valid credential.";
-    bound_tokens, "bound-tokens", "Accepts a token that is bound to a key or certificate only with the proof of it.";
     revocation, "revocation", "Refuses whoever was revoked, and ends streams that are open.";
     session_binding, "session-binding", "Accepts a session id only from the principal it was issued to.";
     definition_pins, "definition-pins", "Shows and calls only definitions whose approved hash still holds.";
@@ -61,7 +60,6 @@ controls! {
     authorization, "authorization", "Forwards a message only if a Cedar policy permits it.";
     step_up, "step-up", "Asks for a stronger sign-in where a policy demands one.";
     sanitiser, "sanitiser", "Finds hidden and terminal-control characters, and acts as `[shield]` says.";
-    consent, "consent", "Lets a client sign in at the front door only when the user agreed to it.";
     egress_guard, "egress-guard", "Fetches from addresses that others named only where they are public or allowed.";
     receipts, "receipts", "Writes what was altered or found into `_meta` of the reply.";
     audit, "audit", "Records every message durably, before it is sent and when it is done.";

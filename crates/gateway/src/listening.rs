@@ -22,6 +22,7 @@ use tokio::time::{Instant, Interval};
 
 use crate::audit::{Entry, Outcome};
 use crate::clients::StreamTurn;
+use crate::clock;
 use crate::feed::{Attached, Delivery, Kinds, Mailbox, Share};
 use crate::gateway::{Gateway, News};
 use crate::profile::Routed;
@@ -103,6 +104,7 @@ impl Listening {
             let woken = tokio::select! {
                 biased;
                 () = over(&mut self.form) => Woken::Over,
+                () = token_ends(&self.routed) => Woken::Over,
                 _ = self.news.changed() => Woken::News,
                 _ = self.check.tick() => Woken::Check,
                 delivery = self.pace.next(&self.mailbox) => Woken::Delivery(delivery),
@@ -232,6 +234,15 @@ impl Listening {
             .open_id(id, self.routed.principal(), profile, bound)
             .is_ok()
     }
+}
+
+/// Completes with the end of the token that opened the stream. Whoever goes on shows a new one.
+async fn token_ends(routed: &Routed) {
+    let Some(token) = routed.principal().signed_in() else {
+        return std::future::pending().await;
+    };
+    let left = token.expires.saturating_sub(clock::unix_seconds());
+    tokio::time::sleep(Duration::from_secs(u64::try_from(left).unwrap_or_default())).await;
 }
 
 /// Who listens, and under which configuration.

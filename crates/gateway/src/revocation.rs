@@ -86,9 +86,10 @@ impl Revocations {
             || actors
                 .into_iter()
                 .any(|id| find(&in_force, RevocationKind::Agent, id, issued))
-            || token
-                .and_then(|token| token.token.as_deref())
-                .is_some_and(|id| find(&in_force, RevocationKind::Token, id, None))
+            || token.is_some_and(|token| {
+                let mut names = token.token.iter().chain([&token.digest]);
+                names.any(|name| find(&in_force, RevocationKind::Token, name, None))
+            })
     }
 
     /// Whether a server is revoked.

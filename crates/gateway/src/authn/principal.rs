@@ -40,6 +40,8 @@ pub struct SignedIn {
     pub at: Option<i64>,
     /// The token's id.
     pub token: Option<String>,
+    /// The SHA-256 of the token in base64url, by which it can be revoked when it has no id.
+    pub digest: String,
     /// When the token was issued, in unix seconds.
     pub issued: Option<i64>,
     /// When it ends, in unix seconds.

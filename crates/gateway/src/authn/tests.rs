@@ -32,6 +32,7 @@ pub(crate) fn signed_in(id: &str, issued: i64) -> Principal {
             acr: None,
             at: Some(issued),
             token: Some(format!("token of {id}")),
+            digest: format!("digest of {id}"),
             issued: Some(issued),
             expires: issued + 3600,
             bound: false,

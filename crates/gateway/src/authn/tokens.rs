@@ -8,6 +8,7 @@ use portcullis_identity::{Endpoint, Identified, Issuers, Shown};
 use portcullis_policy::PrincipalKind;
 use portcullis_token::Identity;
 use portcullis_token::identity::{Groups, PrincipalKind as Kind};
+use secrecy::ExposeSecret;
 
 use super::principal::{Principal, SignedIn, key};
 use crate::arrival::{Facts, ShownToken};
@@ -58,6 +59,7 @@ impl Tokens {
         let nowhere = Endpoint::default();
         // What the caller knows the endpoint by: the proof is about that, whatever stands in between.
         let url = at.and_then(|profile| profile.resource.as_deref());
+        let digest = portcullis_front::access_token_key(shown.token.expose_secret());
         let shown = Shown {
             scheme: shown.scheme,
             token: &shown.token,
@@ -88,13 +90,17 @@ impl Tokens {
         if !at.is_some_and(|profile| has_scopes(&identity, &profile.scopes)) {
             return Err(Refusal::new(Reason::ScopeInsufficient));
         }
-        Ok(self.principal(identity, "token"))
+        Ok(self.principal(identity, "token", digest))
     }
 
     /// Who opened the connection with this certificate; `None` when certificates stand for nobody.
     pub(super) fn by_certificate(&self, facts: &Facts) -> Option<Principal> {
         let identity = self.issuers.by_certificate(facts.certificate.as_deref()?)?;
-        Some(self.principal(identity, "certificate"))
+        let digest = facts
+            .certificate
+            .as_deref()
+            .map(|certificate| crate::digest::written(certificate.sha256()));
+        Some(self.principal(identity, "certificate", digest.unwrap_or_default()))
     }
 
     /// Whether tokens of this issuer are still taken.
@@ -102,7 +108,12 @@ impl Tokens {
         self.contexts.contains_key(issuer)
     }
 
-    fn principal(&self, identity: Identity, authentication: &'static str) -> Principal {
+    fn principal(
+        &self,
+        identity: Identity,
+        authentication: &'static str,
+        digest: String,
+    ) -> Principal {
         let id = format!("{}:{}", identity.issuer, identity.subject);
         let kind = match identity.kind {
             Kind::User => PrincipalKind::User,
@@ -143,6 +154,7 @@ impl Tokens {
                 acr: identity.acr,
                 at: identity.auth_time.map(seconds),
                 token: identity.token_id,
+                digest,
                 issued: identity.issued.map(seconds),
                 expires: seconds(identity.expires),
                 bound: identity.binding.is_bound(),

@@ -44,6 +44,7 @@ async fn a_person_an_application_an_agent_and_a_token_can_be_revoked() {
         (RevocationKind::Client, "editor"),
         (RevocationKind::Agent, "assistant"),
         (RevocationKind::Token, "token of company:ada"),
+        (RevocationKind::Token, "digest of company:ada"),
     ] {
         let revocations = revoked(kind, key, AT, None).await;
         assert!(revocations.stops(&ada), "{kind:?}");

@@ -31,4 +31,5 @@ mod sessions;
 mod stdio;
 mod streams;
 mod tls;
+mod tokens;
 mod trail;

@@ -77,7 +77,7 @@ fn tokens() -> Tokens {
 
 #[test]
 fn a_principal_is_what_its_token_says() {
-    let principal = tokens().principal(identity(), "token");
+    let principal = tokens().principal(identity(), "token", String::new());
     assert_eq!(principal.id(), "company:t1/ada");
     assert_eq!(&**principal.key(), "user:company:t1/ada");
     assert_eq!(principal.groups(), ["g1", "g2"]);
@@ -101,7 +101,7 @@ fn a_principal_is_what_its_token_says() {
 /// `c9` is what the issuer calls a context, and the configured name of another, `c5`.
 #[test]
 fn what_an_issuer_calls_a_context_is_not_the_name_of_another() {
-    let principal = tokens().principal(identity(), "token");
+    let principal = tokens().principal(identity(), "token", String::new());
     assert_eq!(principal.signed_in().unwrap().contexts, ["mfa"]);
 }
 
@@ -111,19 +111,35 @@ fn a_client_of_another_issuer_needs_not_say_that_it_can_be_challenged() {
         issuer: "idp".to_owned(),
         ..identity()
     };
-    assert!(tokens().principal(other, "token").can_step_up());
-    assert!(!tokens().principal(identity(), "token").can_step_up());
+    assert!(
+        tokens()
+            .principal(other, "token", String::new())
+            .can_step_up()
+    );
+    assert!(
+        !tokens()
+            .principal(identity(), "token", String::new())
+            .can_step_up()
+    );
     let declared = Identity {
         can_be_challenged: true,
         ..identity()
     };
-    assert!(tokens().principal(declared, "token").can_step_up());
+    assert!(
+        tokens()
+            .principal(declared, "token", String::new())
+            .can_step_up()
+    );
     let application = Identity {
         kind: Kind::Workload,
         can_be_challenged: true,
         ..identity()
     };
-    assert!(!tokens().principal(application, "token").can_step_up());
+    assert!(
+        !tokens()
+            .principal(application, "token", String::new())
+            .can_step_up()
+    );
 }
 
 #[test]
