@@ -161,3 +161,55 @@ fn a_store_that_is_not_there_is_said() {
     assert_eq!(output.code, 3);
     assert!(output.stderr.contains("--refresh"), "{}", output.stderr);
 }
+
+/// A server that is a script, which starts the canary.
+#[cfg(unix)]
+fn write_server(place: &Place, line: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let text = format!("#!/bin/sh\n{line}\nexec {:?} lab canary\n", binary::path());
+    place.write("server", &text);
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(place.join("server"), mode).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_whose_program_changed_is_let_in_again_by_its_name() {
+    let place = Place::new(
+        "[authn]\nloopback = \"local\"\n[registry]\nmode = \"trust-on-first-use\"\n\
+         [servers.canary]\ncommand = \"./server\"\n[profiles.p]\nservers = [\"canary\"]\n",
+    );
+    write_server(&place, "# the first");
+    place.run(&["tools", "list", "--refresh"]).fine();
+    let nothing = place.run(&["tools", "approve", "canary"]);
+    assert_eq!(nothing.code, 2, "{}", nothing.stderr);
+
+    write_server(&place, "# another");
+    let refreshed = place.run(&["tools", "list", "--refresh"]);
+    assert_eq!(refreshed.code, 1, "{}", refreshed.stdout);
+    let said = "its program is not the one that was approved";
+    assert!(refreshed.stderr.contains(said), "{}", refreshed.stderr);
+    let held = place
+        .run(&["tools", "list", "--state", "held", "--json"])
+        .json();
+    assert_eq!(held.as_array().unwrap().len(), 1, "{held}");
+    assert_eq!(
+        (&held[0]["kind"], &held[0]["name"]),
+        (&"identity".into(), &"program".into())
+    );
+    let diff = place.run(&["tools", "diff", "canary", "program"]);
+    assert!(
+        diff.stdout.contains("server-identity-changed"),
+        "{}",
+        diff.stdout
+    );
+
+    // Not in passing, with everything else.
+    let all = place.run(&["tools", "approve", "canary", "--all"]);
+    assert_eq!(all.code, 1, "{}", all.stdout);
+    let text = place
+        .run(&["tools", "approve", "canary", "--note", "updated"])
+        .fine();
+    insta::assert_snapshot!(text, @"approved identity program; the version before is withdrawn\n");
+    place.run(&["tools", "list", "--refresh"]).fine();
+}
