@@ -19,7 +19,7 @@ pub(super) struct Refusal {
     pub(super) code: u64,
     text: String,
     suberror: Option<&'static str>,
-    claims: Option<Value>,
+    claims: Option<Box<Value>>,
     outage: Option<(u16, Option<u64>)>,
 }
 
@@ -51,7 +51,7 @@ impl Refusal {
 
     /// What the client has to bring to the authorization endpoint.
     pub(super) fn with_claims(mut self, claims: Value) -> Self {
-        self.claims = Some(claims);
+        self.claims = Some(Box::new(claims));
         self
     }
 
