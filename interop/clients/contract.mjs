@@ -1,11 +1,12 @@
 // The contract that every JavaScript client here keeps: how it is told what to do, and how it
 // reports what happened. `contract.py` says the same in Python. No SDK is imported here.
 
+import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 
-const USAGE = `usage: CLIENT (--url URL [--bearer TOKEN] | --command '["program","argument"]' [--cwd DIR])
+const USAGE = `usage: CLIENT (--url URL [--bearer TOKEN | --sign-in JSON] | --command '["program","argument"]' [--cwd DIR])
               [--call TOOL [--arguments JSON]] [--resource URI] [--prompt NAME [--prompt-arguments JSON]]
-              [--era auto|legacy|modern] [--timeout-ms N]`;
+              [--era auto|legacy|modern] [--protocol VERSION] [--again N] [--timeout-ms N]`;
 
 /** A failure with the operation that it happened in. */
 export class Failed extends Error {
@@ -22,6 +23,7 @@ export function plan() {
       options: {
         url: { type: "string" },
         bearer: { type: "string" },
+        "sign-in": { type: "string" },
         command: { type: "string" },
         cwd: { type: "string" },
         call: { type: "string" },
@@ -30,6 +32,8 @@ export function plan() {
         prompt: { type: "string" },
         "prompt-arguments": { type: "string", default: "{}" },
         era: { type: "string", default: "auto" },
+        protocol: { type: "string" },
+        again: { type: "string", default: "0" },
         "timeout-ms": { type: "string", default: "20000" },
       },
     });
@@ -46,9 +50,12 @@ export function plan() {
     return {
       url: values.url,
       headers: values.bearer === undefined ? {} : { Authorization: `Bearer ${values.bearer}` },
+      signIn: values["sign-in"] && JSON.parse(values["sign-in"]),
       command,
       cwd: values.cwd,
       era: values.era,
+      protocol: values.protocol,
+      again: Number(values.again),
       timeout: Number(values["timeout-ms"]),
       call: values.call && { name: values.call, arguments: JSON.parse(values.arguments) },
       resource: values.resource,
@@ -83,8 +90,11 @@ export async function everyPage(operation, key, request) {
   });
 }
 
-/** Does what the plan asks with a connected client that has the SDK's method names. */
-export async function carryOut(plan, client) {
+/**
+ * Does what the plan asks with a connected client that has the SDK's method names. `attempt` runs a
+ * call, and what must come before it can be tried again.
+ */
+export async function carryOut(plan, client, attempt = (action) => action()) {
   const report = {};
   const tools = await everyPage("tools/list", "tools", (page) => client.listTools(page));
   report.tools = tools.map((tool) => tool.name);
@@ -101,7 +111,20 @@ export async function carryOut(plan, client) {
     report.prompts = prompts.map((prompt) => prompt.name);
     report.prompt = await step("prompts/get", () => client.getPrompt(plan.prompt));
   }
+  if (plan.again > 0) report.again = await callAgain(plan, client, attempt);
   return report;
+}
+
+/** Makes the call again after each line on standard input, and says when it waits for one. */
+async function callAgain(plan, client, attempt) {
+  const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+  const answers = [];
+  for (let time = 1; time <= plan.again; time += 1) {
+    process.stdout.write(`${JSON.stringify({ waiting: time })}\n`);
+    await lines.next();
+    answers.push(await step(`tools/call, again ${time}`, () => attempt(() => client.callTool(plan.call))));
+  }
+  return answers;
 }
 
 /** Runs a client: prints its report as one JSON document, or its failure on stderr with exit 1. */

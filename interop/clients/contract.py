@@ -18,9 +18,11 @@ class Plan:
 
     url: str | None
     headers: dict[str, str]
+    sign_in: dict[str, str] | None
     command: list[str] | None
     cwd: str | None
     era: str
+    again: int
     timeout: float
     call: tuple[str, dict[str, Any]] | None
     resource: str | None
@@ -37,6 +39,7 @@ def plan() -> Plan:
     peer.add_argument("--url")
     peer.add_argument("--command", type=json.loads)
     parser.add_argument("--bearer")
+    parser.add_argument("--sign-in", type=json.loads)
     parser.add_argument("--cwd")
     parser.add_argument("--call")
     parser.add_argument("--arguments", type=json.loads, default={})
@@ -44,14 +47,18 @@ def plan() -> Plan:
     parser.add_argument("--prompt")
     parser.add_argument("--prompt-arguments", type=json.loads, default={})
     parser.add_argument("--era", choices=["auto", "legacy", "modern"], default="auto")
+    parser.add_argument("--protocol", help="not used: the SDK offers the newest that it knows")
+    parser.add_argument("--again", type=int, default=0)
     parser.add_argument("--timeout-ms", type=int, default=20000)
     given = parser.parse_args()
     return Plan(
         url=given.url,
         headers={"Authorization": f"Bearer {given.bearer}"} if given.bearer else {},
+        sign_in=given.sign_in,
         command=given.command,
         cwd=given.cwd,
         era=given.era,
+        again=given.again,
         timeout=given.timeout_ms / 1000,
         call=(given.call, given.arguments) if given.call else None,
         resource=given.resource,
@@ -88,6 +95,17 @@ async def every_page(operation: str, key: str, cursor_name: str, request: Callab
         cursor = getattr(page, cursor_name)
         if cursor is None:
             return items
+
+
+async def call_again(plan: Plan, call: Callable[..., Awaitable[Any]], report: dict[str, Any]) -> None:
+    """Makes the call again after each line on standard input, and says when it waits for one."""
+    if plan.again and plan.call:
+        report["again"] = []
+        for time in range(1, plan.again + 1):
+            print(json.dumps({"waiting": time}), flush=True)
+            await asyncio.to_thread(sys.stdin.readline)
+            answer = await step(f"tools/call, again {time}", call(*plan.call))
+            report["again"].append(document(answer))
 
 
 def document(result: Any) -> Any:

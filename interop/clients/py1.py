@@ -12,13 +12,17 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.types import PaginatedRequestParams
 
-from contract import Plan, document, every_page, main, step
+from contract import Plan, call_again, document, every_page, main, step
+from sign_in import SignIn
 
 
 @asynccontextmanager
-async def streams(plan: Plan):
+async def streams(plan: Plan, sign_in: SignIn):
     if plan.url:
-        async with create_mcp_http_client(headers=plan.headers) as http:
+        auth = None
+        if plan.sign_in is not None:
+            auth = sign_in.provider(plan.url, lambda answer: (answer["code"], answer.get("state")))
+        async with create_mcp_http_client(headers=plan.headers, auth=auth) as http:
             async with streamable_http_client(plan.url, http_client=http) as (read, write, _):
                 yield read, write
     else:
@@ -33,7 +37,11 @@ def page(cursor: str | None) -> PaginatedRequestParams | None:
 
 
 async def session(plan: Plan, report: dict[str, Any]) -> None:
-    async with streams(plan) as (read, write), ClientSession(read, write) as client:
+    async with (
+        SignIn(plan.sign_in or {}) as sign_in,
+        streams(plan, sign_in) as (read, write),
+        ClientSession(read, write) as client,
+    ):
         greeting = await step("connect", client.initialize())
         report["protocolVersion"] = greeting.protocolVersion
         tools = await every_page("tools/list", "tools", "nextCursor", lambda c: client.list_tools(params=page(c)))
@@ -54,6 +62,8 @@ async def session(plan: Plan, report: dict[str, Any]) -> None:
             report["prompts"] = [prompt.name for prompt in prompts]
             name, arguments = plan.prompt
             report["prompt"] = document(await step("prompts/get", client.get_prompt(name, arguments)))
+        await call_again(plan, client.call_tool, report)
+        report["signIns"] = sign_in.count
 
 
 main("py1", session)

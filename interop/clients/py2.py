@@ -10,16 +10,22 @@ from typing import Any
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
+from mcp.shared.auth import AuthorizationCodeResult
 
-from contract import Plan, document, every_page, main, step
+from contract import Plan, call_again, document, every_page, main, step
+from sign_in import SignIn
 
 MODERN = "2026-07-28"
 
 
 async def session(plan: Plan, report: dict[str, Any]) -> None:
     async with AsyncExitStack() as stack:
+        sign_in = await stack.enter_async_context(SignIn(plan.sign_in or {}))
         if plan.url:
-            http = await stack.enter_async_context(create_mcp_http_client(headers=plan.headers))
+            auth = None
+            if plan.sign_in is not None:
+                auth = sign_in.provider(plan.url, came_back)
+            http = await stack.enter_async_context(create_mcp_http_client(headers=plan.headers, auth=auth))
             server = streamable_http_client(plan.url, http_client=http)
         else:
             command, *arguments = plan.command
@@ -28,6 +34,12 @@ async def session(plan: Plan, report: dict[str, Any]) -> None:
         client = await step("connect", stack.enter_async_context(Client(server, mode=mode)))
         report["protocolVersion"] = client.protocol_version
         await operations(plan, client, report)
+        await call_again(plan, client.call_tool, report)
+        report["signIns"] = sign_in.count
+
+
+def came_back(answer: dict[str, str]) -> AuthorizationCodeResult:
+    return AuthorizationCodeResult(code=answer["code"], state=answer.get("state"), iss=answer.get("iss"))
 
 
 async def operations(plan: Plan, client: Client, report: dict[str, Any]) -> None:
