@@ -173,6 +173,11 @@ impl Entry {
         self.closed.policies.clear();
     }
 
+    /// Notes why an answer is less than it could be.
+    pub(crate) fn note(&mut self, reason: Reason) {
+        self.closed.reason = Some(reason.face().id.to_owned());
+    }
+
     /// Notes what the shield saw and did.
     pub(crate) fn screened(&mut self, verdict: Verdict, findings: &[Finding]) {
         // The strictest verdict of the two directions is the one a reader needs first.

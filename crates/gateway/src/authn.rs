@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::arrival::{Arrival, Credential, Facts, ShownToken};
 use crate::clock;
+use crate::credentials::Exchangeable;
 use crate::profile::Profile;
 use crate::refusal::{Reason, Refusal};
 
@@ -25,11 +26,13 @@ pub(crate) use principal::kind_name;
 pub use principal::{Principal, SignedIn};
 use tokens::Tokens;
 
-/// Proof that the caller is known. Holds no credential.
+/// Proof that the caller is known. Holds no credential that could be shown to anybody: what it may
+/// hold is good for nothing but an exchange at the caller's own issuer.
 #[derive(Debug)]
 pub(crate) struct Authenticated {
     principal: Arc<Principal>,
     facts: Facts,
+    token: Exchangeable,
 }
 
 impl Authenticated {
@@ -37,8 +40,8 @@ impl Authenticated {
         &self.principal
     }
 
-    pub(crate) fn into_parts(self) -> (Arc<Principal>, Facts) {
-        (self.principal, self.facts)
+    pub(crate) fn into_parts(self) -> (Arc<Principal>, Facts, Exchangeable) {
+        (self.principal, self.facts, self.token)
     }
 }
 
@@ -50,15 +53,19 @@ pub(crate) struct Authenticator {
     process: Arc<Principal>,
     required: bool,
     tokens: Option<Tokens>,
+    /// Issuers whose tokens are exchanged for those of servers.
+    exchanged: Vec<String>,
 }
 
 impl Authenticator {
     /// Builds the table of keys. `required` is the control `authentication`; `issuers` are made from
-    /// the same configuration, where it has any.
+    /// the same configuration, where it has any, and tokens of those in `exchanged` are lent to the
+    /// broker.
     pub(crate) fn new(
         authn: &config::Authn,
         required: bool,
         issuers: Option<Arc<Issuers>>,
+        exchanged: Vec<String>,
     ) -> Self {
         let keys = authn
             .keys
@@ -84,6 +91,7 @@ impl Authenticator {
             process: Arc::new(user(local.unwrap_or("local"), "stdio")),
             required,
             tokens: issuers.map(|issuers| Tokens::new(authn, issuers)),
+            exchanged,
         }
     }
 
@@ -99,17 +107,33 @@ impl Authenticator {
         at: Option<&Profile>,
     ) -> Result<Authenticated, Refusal> {
         let Arrival { credential, facts } = arrival;
+        let mut token = Exchangeable::default();
         let principal = match credential {
             Credential::Process => Arc::clone(&self.process),
             Credential::Token(shown) => match (self.by_key(&shown), &self.tokens) {
                 (Some(principal), _) => principal,
-                (None, Some(tokens)) => Arc::new(tokens.by_token(&shown, &facts, at).await?),
+                (None, Some(tokens)) => {
+                    let principal = tokens.by_token(&shown, &facts, at).await?;
+                    if self.exchanges(&principal) {
+                        token = Exchangeable::new(shown.token);
+                    }
+                    Arc::new(principal)
+                }
                 (None, None) => return Err(Refusal::new(Reason::CredentialInvalid)),
             },
             Credential::Unreadable => return Err(Refusal::new(Reason::CredentialInvalid)),
             Credential::None => self.without_credential(&facts)?,
         };
-        Ok(Authenticated { principal, facts })
+        Ok(Authenticated {
+            principal,
+            facts,
+            token,
+        })
+    }
+
+    fn exchanges(&self, principal: &Principal) -> bool {
+        let issuer = principal.issuer();
+        issuer.is_some_and(|issuer| self.exchanged.iter().any(|name| name == issuer))
     }
 
     /// Whether this configuration, too, could say that a caller is this principal. For those who stay

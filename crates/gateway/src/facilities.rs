@@ -3,12 +3,14 @@
 //! It is made before the snapshot that uses it. What cannot be made refuses the whole configuration,
 //! so that a bad one changes nothing.
 
+mod broker;
 mod front;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use portcullis_config::{AuthMethod, SecretRef, Server};
+use portcullis_broker::Broker;
+use portcullis_config::SecretRef;
 use portcullis_egress::Client;
 use portcullis_front::Front;
 use portcullis_identity::{Context, Issuers, SecretError, Secrets};
@@ -21,6 +23,7 @@ use secrecy::SecretString;
 
 use crate::clock;
 use crate::gateway::Stores;
+use crate::happenings::Happenings;
 use crate::load::Loaded;
 use crate::outbound::outbound;
 use crate::seal::random_key;
@@ -42,10 +45,13 @@ pub(crate) struct Facilities {
     pub(crate) issuers: Option<Arc<Issuers>>,
     /// Where credentials are kept; `None` where none is.
     pub(crate) vault: Option<Arc<Vault>>,
+    /// The tokens with which servers are called; `None` where none gets any.
+    pub(crate) broker: Option<Arc<Broker>>,
     /// The pages and documents for browsers and OAuth clients; `None` where there are none.
     pub(crate) front: Option<Arc<Front>>,
     clock: Arc<dyn Clock>,
     nonces: Arc<NonceKey>,
+    happenings: Happenings,
 }
 
 impl Facilities {
@@ -53,15 +59,23 @@ impl Facilities {
     ///
     /// # Errors
     /// Every problem, in words for the operator.
-    pub(crate) async fn open(loaded: &Loaded, stores: &Stores) -> Result<Self, Vec<String>> {
+    pub(crate) async fn open(
+        loaded: &Loaded,
+        stores: &Stores,
+        happenings: Happenings,
+    ) -> Result<Self, Vec<String>> {
         let fresh = random_key().map_err(|error| vec![error.to_string()])?;
         let secret = stores
             .sessions
             .secret("dpop-nonce", &|| fresh.clone())
             .await
             .map_err(|error| vec![format!("the store cannot be read: {error}")])?;
-        let nonces = Arc::new(NonceKey::new(&secret, NONCE_SLOT));
-        Self::make(loaded, stores, nonces, Arc::new(SystemClock::new()), None).await
+        let lasting = Lasting {
+            clock: Arc::new(SystemClock::new()),
+            nonces: Arc::new(NonceKey::new(&secret, NONCE_SLOT)),
+            happenings,
+        };
+        Self::make(loaded, stores, lasting, None).await
     }
 
     /// For the next configuration. What did not change goes on with what it has learnt.
@@ -73,15 +87,18 @@ impl Facilities {
         loaded: &Loaded,
         stores: &Stores,
     ) -> Result<Self, Vec<String>> {
-        let (nonces, clock) = (Arc::clone(&self.nonces), Arc::clone(&self.clock));
-        Self::make(loaded, stores, nonces, clock, Some(self)).await
+        let lasting = Lasting {
+            clock: Arc::clone(&self.clock),
+            nonces: Arc::clone(&self.nonces),
+            happenings: self.happenings.clone(),
+        };
+        Self::make(loaded, stores, lasting, Some(self)).await
     }
 
     async fn make(
         loaded: &Loaded,
         stores: &Stores,
-        nonces: Arc<NonceKey>,
-        clock: Arc<dyn Clock>,
+        lasting: Lasting,
         previous: Option<&Self>,
     ) -> Result<Self, Vec<String>> {
         let config = &loaded.config;
@@ -108,9 +125,11 @@ impl Facilities {
             references,
             issuers: None,
             vault: None,
+            broker: None,
             front: None,
-            clock,
-            nonces,
+            clock: lasting.clock,
+            nonces: lasting.nonces,
+            happenings: lasting.happenings,
         };
         let same_key = |previous: &&Self| previous.sealed_by == config.vault;
         let known = previous
@@ -119,6 +138,8 @@ impl Facilities {
         facilities.vault = facilities.vault(loaded, stores, known).await?;
         let known = previous.and_then(|previous| previous.issuers.as_deref());
         facilities.issuers = facilities.issuers(loaded, known).await?;
+        let known = previous.and_then(|previous| previous.broker.as_deref());
+        facilities.broker = broker::broker(&facilities, loaded, stores, known)?;
         facilities.front = front::front(&facilities, loaded, stores).await?;
         Ok(facilities)
     }
@@ -131,8 +152,7 @@ impl Facilities {
         known: Option<Arc<Vault>>,
     ) -> Result<Option<Arc<Vault>>, Vec<String>> {
         let config = &loaded.config;
-        let tokens = |server: &Server| matches!(server.auth.method, AuthMethod::Token(_));
-        if !front::keeps(config) && !config.servers.values().any(tokens) {
+        if !front::keeps(config) && !broker::is_needed(config) {
             return Ok(None);
         }
         if known.is_some() {
@@ -173,6 +193,13 @@ impl Facilities {
             Err(problems) => Err(problems.iter().map(ToString::to_string).collect()),
         }
     }
+}
+
+/// What stays the same from one configuration to the next.
+struct Lasting {
+    clock: Arc<dyn Clock>,
+    nonces: Arc<NonceKey>,
+    happenings: Happenings,
 }
 
 /// The references of the configuration as `identity` asks for them.

@@ -168,7 +168,7 @@ impl Share {
 
 impl Feed {
     /// Hands an event to everybody who listens.
-    fn publish(&self, server: &Arc<str>, event: &Event) {
+    pub(crate) fn publish(&self, server: &Arc<str>, event: &Event) {
         // Posted after the lock is let go: a mailbox has one of its own.
         let listeners: Vec<Arc<Mailbox>> = {
             let state = self.lock();

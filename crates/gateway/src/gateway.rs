@@ -20,8 +20,11 @@ use crate::audit::Trail;
 use crate::authn::Principal;
 use crate::clients::Clients;
 use crate::clock;
+use crate::credentials::Exchangeable;
+use crate::elicited::Elicited;
 use crate::facilities::Facilities;
 use crate::feed::Running;
+use crate::happenings;
 use crate::listening::Streams;
 use crate::load::Loaded;
 use crate::refusal::Refusal;
@@ -132,6 +135,7 @@ pub struct Gateway {
     clients: Clients,
     tickets: Tickets,
     suspended: Suspended,
+    elicited: Elicited,
     detached: Arc<Semaphore>,
     registry: Arc<Registry>,
     revocations: Revocations,
@@ -151,7 +155,8 @@ impl Gateway {
     /// # Errors
     /// When the store cannot be read or TLS cannot be set up.
     pub async fn open(loaded: Loaded, stores: Stores) -> Result<Arc<Self>, OpenError> {
-        let facilities = Facilities::open(&loaded, &stores)
+        let (happenings, attended) = happenings::channel();
+        let facilities = Facilities::open(&loaded, &stores, happenings)
             .await
             .map_err(OpenError::Configuration)?;
         close_lost_entries(&*stores.audit).await?;
@@ -163,6 +168,7 @@ impl Gateway {
             clients: Clients::default(),
             tickets: Tickets::open(&*stores.sessions).await?,
             suspended: Suspended::new(),
+            elicited: Elicited::default(),
             detached: Arc::new(Semaphore::new(DETACHED)),
             registry: Arc::clone(&registry),
             revocations: Revocations::open(Arc::clone(&stores.revocations)).await?,
@@ -174,12 +180,17 @@ impl Gateway {
             tasks: Mutex::new(Vec::new()),
             stores,
         });
-        let upkeep = tokio::spawn(upkeep(Arc::downgrade(&gateway)));
+        let upkeep = tokio::spawn(upkeep(
+            Arc::downgrade(&gateway),
+            Arc::clone(&gateway.stores.store),
+        ));
+        let attending = happenings::attend(Arc::downgrade(&gateway), attended);
+        let attending = tokio::spawn(attending);
         gateway
             .tasks
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .extend([upkeep, writer]);
+            .extend([upkeep, attending, writer]);
         Ok(gateway)
     }
 
@@ -242,11 +253,12 @@ impl Gateway {
     /// When the server is not configured, cannot be reached, or breaks the protocol.
     pub async fn inspect(&self, server: &str) -> Result<Inspection, Refusal> {
         let snapshot = self.snapshot();
-        let operator = Principal::operator();
+        let operator = Arc::new(Principal::operator());
         let leases = Leases {
             servers: &self.servers,
             registry: &self.registry,
             principal: &operator,
+            token: &Exchangeable::default(),
             capabilities: ClientCapabilities::NONE,
             snapshot: &snapshot,
         };
@@ -333,6 +345,11 @@ impl Gateway {
         &self.suspended
     }
 
+    /// Hosts whose users were sent to a page of ours.
+    pub(crate) fn elicited(&self) -> &Elicited {
+        &self.elicited
+    }
+
     /// Where calls go on that lost their connection.
     pub(crate) fn detached(&self) -> &Arc<Semaphore> {
         &self.detached
@@ -356,10 +373,14 @@ impl Gateway {
 }
 
 /// Looks after what changes outside a message: decisions of other processes, unused connections.
-async fn upkeep(gateway: std::sync::Weak<Gateway>) {
+async fn upkeep(gateway: std::sync::Weak<Gateway>, store: Arc<dyn Store>) {
     let mut ticks: u32 = 0;
     loop {
-        tokio::time::sleep(POLL).await;
+        tokio::select! {
+            () = tokio::time::sleep(POLL) => {}
+            // What a replica decides counts here at once, where the database tells of it.
+            () = told(&*store) => {}
+        }
         let Some(gateway) = gateway.upgrade() else {
             return;
         };
@@ -384,6 +405,7 @@ async fn upkeep(gateway: std::sync::Weak<Gateway>) {
             tracing::error!(%error, "ended sessions cannot be read");
         }
         gateway.servers.close_held(&gateway.snapshot()).await;
+        gateway.servers.close_revoked(&gateway.revocations).await;
         gateway.suspended.sweep();
         ticks = ticks.wrapping_add(1);
         if ticks.is_multiple_of(SWEEP) {
@@ -395,8 +417,27 @@ async fn upkeep(gateway: std::sync::Weak<Gateway>) {
             if let Err(error) = gateway.sessions.purge().await {
                 tracing::error!(%error, "ended sessions cannot be purged");
             }
+            if let Err(error) = purge(&*store).await {
+                tracing::error!(%error, "what has expired cannot be purged");
+            }
         }
     }
+}
+
+/// Completes when another process changed something; never, when that cannot be known.
+async fn told(store: &dyn Store) {
+    if let Err(error) = store.changed().await {
+        tracing::debug!(%error, "the store does not tell of changes now; they are asked for");
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Forgets one-time values and revocations whose time is over.
+async fn purge(store: &dyn Store) -> Result<(), StoreError> {
+    let now = clock::unix_micros();
+    store.purge_grants(now).await?;
+    store.purge_revocations(now).await?;
+    Ok(())
 }
 
 /// Closes as `unknown` what a crash left open: whether such a call took effect, nobody knows.

@@ -268,6 +268,7 @@ impl<'a> Context<'a> {
                 servers: gateway.servers(),
                 registry: gateway.registry(),
                 principal: routed.principal(),
+                token: routed.token(),
                 capabilities: protocol.capabilities,
                 snapshot,
             },

@@ -44,15 +44,22 @@ struct Cursor {
     n: String,
 }
 
-/// One page of a list as a result object, without what only the era or a receipt adds, and what the
-/// shield said about it.
+/// One page of a list.
+pub(crate) struct Page {
+    /// A result object, without what only the era or a receipt adds, and what the shield said about it.
+    pub(crate) judged: Judged,
+    /// Why a server was left out that the caller has to sign in at first.
+    pub(crate) left_out: Option<Reason>,
+}
+
+/// One page of a list.
 pub(crate) async fn list(
     kind: ListKind,
     permitted: &Permitted<Admitted>,
     leases: &Leases<'_>,
     authz: &Authz,
     snapshot: &Snapshot,
-) -> Result<Judged, Refusal> {
+) -> Result<Page, Refusal> {
     let admitted = permitted.what();
     let method = admitted.message().method().unwrap_or(Method::ToolsList);
     let cursor = match view(method, admitted.message().params())? {
@@ -67,7 +74,7 @@ pub(crate) async fn list(
         None => Freshness::Now,
         Some(_) => Freshness::Recent,
     };
-    let visible = visible(kind, freshness, admitted, leases, authz).await?;
+    let (visible, left_out) = visible(kind, freshness, admitted, leases, authz).await?;
     let start = match &cursor {
         None => 0,
         Some(cursor) => visible
@@ -81,17 +88,19 @@ pub(crate) async fn list(
         Some(last) if start + page.len() < visible.len() => Some(encode(kind, last)),
         _ => None,
     };
-    render(kind, &page, next.as_deref(), admitted, snapshot)
+    let judged = render(kind, &page, next.as_deref(), admitted, snapshot)?;
+    Ok(Page { judged, left_out })
 }
 
-/// Every definition the caller may see.
+/// Every definition the caller may see, and why a server was left out that may be there after a
+/// sign-in.
 async fn visible(
     kind: ListKind,
     freshness: Freshness,
     admitted: &Admitted,
     leases: &Leases<'_>,
     authz: &Authz,
-) -> Result<Vec<Arc<Definition>>, Refusal> {
+) -> Result<(Vec<Arc<Definition>>, Option<Reason>), Refusal> {
     let profile = admitted.routed().profile();
     let listings =
         futures_util::future::join_all(profile.members.iter().map(|member| async move {
@@ -102,9 +111,16 @@ async fn visible(
     let mut visible = Vec::new();
     let mut uris = HashSet::new();
     let alone = profile.members.len() == 1;
+    let mut left_out = None;
     for (member, listing) in profile.members.iter().zip(listings) {
         let listing = match listing {
             Ok(listing) => listing,
+            // What a user may see there is known when the user has an account there.
+            Err(refusal) if refusal.is_about_sign_in() => {
+                left_out = Some(refusal.reason());
+                tracing::info!(server = %member.server, reason = refusal.reason().face().id, "left out of a list");
+                continue;
+            }
             Err(refusal) if alone => return Err(refusal),
             // One server that is down does not take the others along.
             Err(refusal) => {
@@ -126,7 +142,7 @@ async fn visible(
             }
         }
     }
-    Ok(visible)
+    Ok((visible, left_out))
 }
 
 async fn offered(

@@ -139,6 +139,17 @@ async fn offer(
     for (member, connected) in profile.members.iter().zip(connections) {
         let (lease, connection) = match connected {
             Ok(connected) => connected,
+            // It has something to offer once the user has an account there.
+            Err(refusal) if refusal.is_about_sign_in() => {
+                tracing::info!(server = %member.server, reason = refusal.reason().face().id, "unknown in the greeting");
+                offer.capabilities = offer.capabilities.union(ServerCapabilities {
+                    tools: true,
+                    prompts: true,
+                    resources: true,
+                    ..ServerCapabilities::default()
+                });
+                continue;
+            }
             Err(refusal) if alone => return Err(refusal),
             Err(refusal) => {
                 tracing::warn!(server = %member.server, reason = refusal.reason().face().id, cause = refusal.cause().map(tracing::field::display), "left out of the greeting");

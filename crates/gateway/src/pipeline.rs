@@ -12,6 +12,7 @@ mod batch;
 mod describe;
 mod in_session;
 mod own_answers;
+mod sign_in;
 mod told;
 
 use std::future::Future;
@@ -45,6 +46,9 @@ use crate::{shield, upstream, vault};
 use describe::{arguments_digest, describe_call, describe_message, note};
 
 pub(crate) use describe::open_entry;
+use sign_in::Askable;
+pub(crate) use sign_in::KEY as SIGN_IN;
+
 pub(crate) use in_session::{end_session, listen};
 
 /// What a listener has to write.
@@ -101,6 +105,8 @@ struct Asked {
     /// How the credential was shown.
     scheme: Scheme,
     principal: Option<Arc<Principal>>,
+    /// Whether and how the host can be asked.
+    askable: Askable,
 }
 
 impl Asked {
@@ -117,6 +123,7 @@ impl Asked {
             profile: snapshot.profiles().name(&arrival.facts.profile),
             scheme,
             principal: None,
+            askable: Askable::default(),
         }
     }
 
@@ -129,6 +136,7 @@ impl Asked {
             profile: None,
             scheme: Scheme::Bearer,
             principal: None,
+            askable: Askable::default(),
         }
     }
 }
@@ -162,7 +170,7 @@ pub(crate) async fn serve(
         Ok(Carried::Listening(listening)) => {
             Answer::Listening(Box::new(listening.recorded_in(entry)))
         }
-        Err(refusal) => refuse(&refusal, &asked, &snapshot, &mut entry),
+        Err(refusal) => turn_down(gateway, &snapshot, refusal, &asked, &mut entry),
     }
 }
 
@@ -269,6 +277,11 @@ async fn carry(
 ) -> Result<Carried, Refusal> {
     let admitted = door(gateway, snapshot).admit(routed, message)?; // Routed → Admitted
     asked.era = admitted.protocol().era();
+    asked.askable = Askable::new(
+        admitted.message(),
+        admitted.protocol().capabilities,
+        SessionKey::of(admitted.routed()),
+    );
     let protocol = admitted.protocol();
     let capabilities = protocol.capabilities;
     entry.protocol(
@@ -280,10 +293,12 @@ async fn carry(
 
     let connected = decided(snapshot.authz().connect(admitted), snapshot, entry)?; // Admitted → Permitted<Admitted>
     let principal = Arc::clone(connected.what().routed().principal());
+    let token = connected.what().routed().token().clone();
     let leases = Leases {
         servers: gateway.servers(),
         registry: gateway.registry(),
         principal: &principal,
+        token: &token,
         capabilities,
         snapshot,
     };
@@ -505,6 +520,20 @@ fn assumed_era(facts: &Facts) -> Era {
     match facts.headers.version.as_deref() {
         Some(version) if version >= modern => Era::Modern,
         _ => Era::Legacy,
+    }
+}
+
+/// Says no, or sends the host to a page first.
+fn turn_down(
+    gateway: &Gateway,
+    snapshot: &Snapshot,
+    refusal: Refusal,
+    asked: &Asked,
+    entry: &mut Entry,
+) -> Answer {
+    match sign_in::invite(gateway, snapshot, refusal, asked, entry) {
+        Ok(answer) => answer,
+        Err(refusal) => refuse(&refusal, asked, snapshot, entry),
     }
 }
 

@@ -13,6 +13,7 @@ use portcullis_mcp::version::ProtocolVersion;
 
 use crate::arrival::{Facts, Selector};
 use crate::authn::{Authenticated, Principal};
+use crate::credentials::Exchangeable;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::Kind;
 
@@ -103,6 +104,7 @@ pub(crate) struct Routed {
     principal: Arc<Principal>,
     profile: Arc<Profile>,
     facts: Facts,
+    token: Exchangeable,
 }
 
 impl Routed {
@@ -116,6 +118,11 @@ impl Routed {
 
     pub(crate) fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// The caller's token, for exchanges alone.
+    pub(crate) fn token(&self) -> &Exchangeable {
+        &self.token
     }
 }
 
@@ -143,6 +150,7 @@ impl Profiles {
             principal: Arc::clone(&routed.principal),
             profile: Arc::clone(profile),
             facts: routed.facts.clone(),
+            token: routed.token.clone(),
         })
     }
 
@@ -156,12 +164,13 @@ impl Profiles {
 
     /// Finds the endpoint an authenticated caller asked for.
     pub(crate) fn route(&self, caller: Authenticated) -> Result<Routed, Refusal> {
-        let (principal, facts) = caller.into_parts();
+        let (principal, facts, token) = caller.into_parts();
         match self.find(&facts.profile) {
             Some(profile) => Ok(Routed {
                 principal,
                 profile: Arc::clone(profile),
                 facts,
+                token,
             }),
             None => Err(Refusal::new(Reason::ProfileUnknown)),
         }

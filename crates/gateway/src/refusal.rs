@@ -8,6 +8,7 @@ mod table;
 
 use std::error::Error;
 
+use portcullis_broker::Needed;
 use portcullis_identity::{self as identity, Rejected};
 use portcullis_mcp::json::{JsonError, quote};
 use portcullis_mcp::message::error_response;
@@ -37,6 +38,10 @@ struct Told {
     step_up: Option<StepUp>,
     /// What is wrong with the credential.
     rejected: Option<Rejected>,
+    /// What would help to a credential for the server.
+    needed: Option<Needed>,
+    /// Pages that the user has to open first: a raw JSON array.
+    pages: Option<String>,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -89,6 +94,32 @@ impl Refusal {
         self.told.step_up.as_ref()
     }
 
+    /// Says what would help to a credential for the server.
+    pub(crate) fn needing(mut self, needed: Needed) -> Self {
+        self.told.needed = Some(needed);
+        self
+    }
+
+    /// What would help to a credential for the server.
+    pub(crate) fn needed(&self) -> Option<&Needed> {
+        self.told.needed.as_ref()
+    }
+
+    /// Whether the caller has to sign in, or to allow more, at a server first.
+    pub(crate) fn is_about_sign_in(&self) -> bool {
+        matches!(
+            self.reason,
+            Reason::SignInNeeded | Reason::MoreScopesNeeded | Reason::ClaimsRequired
+        )
+    }
+
+    /// Sends a legacy host that can be asked so to pages (2025-11-25, elicitation, URL mode): a raw
+    /// JSON array of elicitations.
+    pub(crate) fn asking(mut self, pages: String) -> Self {
+        self.told.pages = Some(pages);
+        self
+    }
+
     /// A refusal of a credential.
     pub(crate) fn of_credential(rejected: Rejected) -> Self {
         let reason = match rejected.kind() {
@@ -110,11 +141,12 @@ impl Refusal {
     }
 
     /// The stable id that the audit trail records: that of the reason, or of what is wrong with the
-    /// credential.
+    /// credential, the caller's or the gateway's own.
     pub(crate) fn id(&self) -> &'static str {
-        match &self.told.rejected {
-            Some(rejected) => rejected.code(),
-            None => self.reason.face().id,
+        match (&self.told.rejected, &self.told.needed) {
+            (Some(rejected), _) => rejected.code(),
+            (None, Some(needed @ Needed::Refused { .. })) => needed.code(),
+            (None, _) => self.reason.face().id,
         }
     }
 
@@ -168,6 +200,10 @@ impl Refusal {
             data.push(':');
             data.push_str(raw);
         }
+        if let Some(pages) = &self.told.pages {
+            data.push_str(",\"elicitations\":");
+            data.push_str(pages);
+        }
         data.push('}');
         let id = id.or(self.told.id.as_deref());
         error_response(id, self.code(&face, era), &text, Some(&data))
@@ -176,6 +212,7 @@ impl Refusal {
     /// A missing resource has an error code of its own in the legacy era only.
     fn code(&self, face: &Face, era: Era) -> i64 {
         match (&self.told.subject, era) {
+            (_, Era::Legacy) if self.told.pages.is_some() => codes::URL_ELICITATION_REQUIRED,
             (Some(Subject::Resource(_)), Era::Legacy) if face.hides => codes::RESOURCE_NOT_FOUND,
             _ => face.code,
         }

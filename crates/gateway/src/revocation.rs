@@ -92,6 +92,11 @@ impl Revocations {
             })
     }
 
+    /// Whether anything is revoked.
+    pub(crate) fn are_any(&self) -> bool {
+        !self.in_force.load().is_empty()
+    }
+
     /// Whether a server is revoked.
     pub(crate) fn stops_server(&self, server: &str) -> bool {
         let in_force = self.in_force.load();

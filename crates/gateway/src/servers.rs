@@ -8,15 +8,18 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use portcullis_config::{self as config, Isolation};
+use portcullis_config::{self as config, AuthMethod, Isolation};
 use portcullis_mcp::capabilities::ClientCapabilities;
 use portcullis_upstream::{Connection, HttpClient, Status, Transport, Upstream, UpstreamError};
 
 use crate::authn::Principal;
 use crate::clock;
-use crate::feed::Feed;
+use crate::credentials::{Caller, Exchangeable, Latest};
+use crate::feed::{Event, Feed, Kinds};
+use crate::profile::Routed;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::{Catalogue, Registry, Rules, Source};
+use crate::revocation::Revocations;
 use crate::server_identity::{Binding, Names, admit, peer_tls};
 use crate::snapshot::Snapshot;
 use crate::upstream::refused;
@@ -25,7 +28,8 @@ use crate::vault;
 /// How long a call waits for a server that is about to be started again.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The pause before a listener asks again for a server that is another one.
+/// The pause before a listener asks again for a server that is another one, or that nobody may call
+/// for its user.
 const DOUBT: Duration = Duration::from_secs(5);
 
 /// How many connections one principal may have to one server, each for clients that can be asked for
@@ -48,6 +52,8 @@ pub(crate) struct Lease {
     way: Way,
     upstream: Upstream,
     binding: Binding,
+    /// For whom it is used, where its server is called with a token of the broker's.
+    latest: Option<Arc<Latest>>,
     /// Set when it was ended because of what was started.
     is_over: AtomicBool,
     /// One start at a time: the others wait for what it comes to.
@@ -138,6 +144,7 @@ impl Lease {
             server: &self.server,
             connection,
             binding: &self.binding,
+            caller: None,
             registry,
             rules: Rules {
                 enforce: config.controls.definition_pins,
@@ -146,6 +153,21 @@ impl Lease {
             },
             max_items: config.limits.max_list_items,
         }
+    }
+
+    /// Whose token goes with a call; `None` where no token does.
+    pub(crate) fn caller(&self, routed: &Routed) -> Option<Caller> {
+        self.caller_of(routed.principal(), routed.token())
+    }
+
+    fn caller_of(&self, principal: &Arc<Principal>, token: &Exchangeable) -> Option<Caller> {
+        let latest = self.latest.as_ref()?.caller()?;
+        Some(Caller {
+            broker: Arc::clone(&latest.broker),
+            server: Arc::clone(&self.server),
+            principal: Arc::clone(principal),
+            token: token.clone(),
+        })
     }
 
     /// What the server is known by.
@@ -191,8 +213,8 @@ impl Lease {
                 Ok(connection) => return Some(connection),
                 Err(_) if self.upstream.status() == Status::ShutDown => return None,
                 Err(Fault::Upstream(UpstreamError::BackingOff { retry_in })) => retry_in,
+                Err(Fault::Upstream(UpstreamError::Credential(_)) | Fault::Identity(_)) => DOUBT,
                 Err(Fault::Upstream(_)) => Duration::ZERO,
-                Err(Fault::Identity(_)) => DOUBT,
             };
             // A pause of no length must not make a loop that never lets go.
             tokio::time::sleep(pause.max(Duration::from_millis(50))).await;
@@ -321,7 +343,9 @@ impl Servers {
         {
             return Ok(Arc::clone(lease));
         }
-        let upstream = vault::spec(server, spec, key.capabilities, snapshot)
+        let latest = by_token(spec).then(Arc::<Latest>::default);
+        let own = latest.as_ref().map(|latest| Arc::clone(latest) as _);
+        let upstream = vault::spec(server, spec, key.capabilities, own, snapshot)
             .map_err(|cause| Refusal::new(Reason::UpstreamUnavailable).because(cause))?;
         let mut leases = self.leases.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(lease) = leases.get(&key)
@@ -355,6 +379,7 @@ impl Servers {
                 upstream,
                 HttpClient::through(snapshot.facilities().client.clone()),
             ),
+            latest,
             is_over: AtomicBool::new(false),
             starting: tokio::sync::Mutex::default(),
             catalogue: Catalogue::default(),
@@ -390,6 +415,39 @@ impl Servers {
         }
     }
 
+    /// Ends every connection that is used with the token of somebody who is revoked.
+    pub(crate) async fn close_revoked(&self, revocations: &Revocations) {
+        if !revocations.are_any() {
+            return;
+        }
+        let is_stopped = |lease: &Arc<Lease>| {
+            let latest = lease.latest.as_ref().filter(|_| !lease.is_shared());
+            let caller = latest.and_then(|latest| latest.caller());
+            caller.is_some_and(|caller| revocations.stops(&caller.principal))
+        };
+        for lease in self.take(is_stopped) {
+            lease.upstream.shutdown().await;
+        }
+    }
+
+    /// The principal of that name connected its account at a server: who listens to it hears that
+    /// there is something to be seen.
+    pub(crate) fn connected(&self, server: &str, principal: &str) {
+        let leases: Vec<Arc<Lease>> = {
+            let leases = self.leases.read().unwrap_or_else(PoisonError::into_inner);
+            let is_meant = |lease: &&Arc<Lease>| {
+                let latest = lease.latest.as_ref().and_then(|latest| latest.caller());
+                *lease.server == *server
+                    && latest.is_some_and(|latest| latest.principal.id() == principal)
+            };
+            leases.values().filter(is_meant).map(Arc::clone).collect()
+        };
+        for lease in leases {
+            let changed = Event::ListChanged(Kinds::ALL);
+            lease.feed.publish(&lease.server, &changed);
+        }
+    }
+
     /// Ends every connection to a server that is held back, calls under way with it.
     pub(crate) async fn close_held(&self, snapshot: &Snapshot) {
         if !snapshot.config().controls.server_identity || !self.registry.holds_any() {
@@ -418,6 +476,11 @@ impl Servers {
         };
         futures_util::future::join_all(all.iter().map(|lease| lease.upstream.shutdown())).await;
     }
+}
+
+/// Whether a server is called with tokens of the broker's.
+fn by_token(spec: &config::Server) -> bool {
+    matches!(spec.auth.method, AuthMethod::Token(_))
 }
 
 /// What a server is told that it may ask for.
@@ -456,7 +519,9 @@ fn make_room(leases: &mut HashMap<LeaseKey, Arc<Lease>>, key: &LeaseKey) {
 pub(crate) struct Leases<'a> {
     pub(crate) servers: &'a Servers,
     pub(crate) registry: &'a Registry,
-    pub(crate) principal: &'a Principal,
+    pub(crate) principal: &'a Arc<Principal>,
+    /// Its token, for exchanges alone.
+    pub(crate) token: &'a Exchangeable,
     /// What the client can be asked for.
     pub(crate) capabilities: ClientCapabilities,
     pub(crate) snapshot: &'a Snapshot,
@@ -465,8 +530,19 @@ pub(crate) struct Leases<'a> {
 impl Leases<'_> {
     pub(crate) fn lease(&self, server: &Arc<str>) -> Result<Arc<Lease>, Refusal> {
         admit(server, self.registry, self.snapshot)?;
-        self.servers
-            .lease(server, self.principal, self.capabilities, self.snapshot)
+        let (principal, capabilities) = (self.principal, self.capabilities);
+        let lease = self
+            .servers
+            .lease(server, principal, capabilities, self.snapshot)?;
+        if let (Some(latest), Some(broker)) = (&lease.latest, &self.snapshot.facilities().broker) {
+            latest.is(Caller {
+                broker: Arc::clone(broker),
+                server: Arc::clone(server),
+                principal: Arc::clone(principal),
+                token: self.token.clone(),
+            });
+        }
+        Ok(lease)
     }
 
     /// The connection to a server, if there is one now. None is opened.
@@ -480,6 +556,9 @@ impl Leases<'_> {
         lease: &'s Lease,
         connection: &'s Arc<Connection>,
     ) -> Source<'s> {
-        lease.source(connection, self.registry, self.snapshot)
+        Source {
+            caller: lease.caller_of(self.principal, self.token),
+            ..lease.source(connection, self.registry, self.snapshot)
+        }
     }
 }

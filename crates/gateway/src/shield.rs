@@ -17,6 +17,7 @@ use portcullis_shield::{Direction, Finding, Screening, Shield, Verdict};
 
 use crate::authz::Permitted;
 use crate::inquiry;
+use crate::pipeline::SIGN_IN;
 use crate::receipt;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::{Call, Round};
@@ -211,6 +212,11 @@ fn outgoing(call: &Call) -> Result<String, WireError> {
         let host = call.admitted().protocol().era();
         if (host, call.connection().era()) != (Era::Modern, Era::Modern) {
             splice.remove_member(whole, "inputResponses")?;
+        } else if let Some(others) = without_own_answer(params)? {
+            match others.as_str() {
+                "{}" => splice.remove_member(whole, "inputResponses")?,
+                _ => splice.set_member(whole, "inputResponses", others)?,
+            }
         }
     }
     if target.augmented {
@@ -218,6 +224,24 @@ fn outgoing(call: &Call) -> Result<String, WireError> {
     }
     let named = splice.finish();
     Ok(cleaned(&named)?.into_owned())
+}
+
+/// The answers less the one to a question of our own, if there is one.
+fn without_own_answer(params: &str) -> Result<Option<String>, WireError> {
+    let object = Object::parse(params)?;
+    let Some(answers) = object.get("inputResponses").map(|member| member.value) else {
+        return Ok(None);
+    };
+    let others = input_responses(answers)?.into_iter();
+    let mut has_own = false;
+    let others: Vec<String> = others
+        .filter(|(key, _)| {
+            has_own |= *key == SIGN_IN;
+            *key != SIGN_IN
+        })
+        .map(|(key, (answer, _))| format!("{}:{answer}", quote(&key)))
+        .collect();
+    Ok(has_own.then(|| format!("{{{}}}", others.join(","))))
 }
 
 /// Takes out of `_meta` what belongs to the gateway's hop: the reserved keys, our receipts, the

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use portcullis_config::{self as config, ArgumentAction, DefinitionAction, ResultAction};
+use portcullis_config::{
+    self as config, ArgumentAction, AuthMethod, DefinitionAction, ResultAction,
+};
 use portcullis_mcp::json::Limits;
 use portcullis_openapi::Document;
 use portcullis_shield::{self as shield, Shield, Verdict};
@@ -61,6 +63,7 @@ impl Snapshot {
                 &config.authn,
                 controls.authentication,
                 facilities.issuers.clone(),
+                exchanged(&config),
             ),
             challenges: Challenges::new(&config),
             profiles: Profiles::new(&config),
@@ -123,6 +126,16 @@ impl Snapshot {
             max_depth: self.config.limits.max_depth,
         }
     }
+}
+
+/// The issuers whose tokens are exchanged for those of servers.
+fn exchanged(config: &config::Config) -> Vec<String> {
+    let servers = config.servers.values();
+    let through = servers.filter_map(|server| match &server.auth.method {
+        AuthMethod::Token(source) => source.grant.through(),
+        AuthMethod::None | AuthMethod::Static => None,
+    });
+    through.map(str::to_owned).collect()
 }
 
 /// The control `sanitiser` switched off leaves findings nowhere and changes nothing.

@@ -10,9 +10,10 @@ use portcullis_mcp::headers;
 use portcullis_mcp::json::{Object, Span, Splice, quote};
 use portcullis_mcp::meta;
 use portcullis_mcp::version::Era;
-use portcullis_upstream::{Exchange, Loose, Request, UpstreamError};
+use portcullis_upstream::{Credentials, Exchange, Loose, Request, UpstreamError};
 
 use crate::audit::Recorded;
+use crate::credentials;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::{Call, Round};
 use crate::servers::UnderWay;
@@ -90,6 +91,7 @@ async fn ask(screened: &Screened<Call>, params: &str) -> Result<Exchange, Refusa
     } else {
         mirrored.write(arguments(params))
     };
+    let caller = call.lease().caller(call.admitted().routed());
     let request = Request {
         method,
         params,
@@ -97,7 +99,7 @@ async fn ask(screened: &Screened<Call>, params: &str) -> Result<Exchange, Refusa
         headers: &headers,
         progress: meta::progress_token(call.admitted().message().params()).is_some(),
         log_level: call.admitted().protocol().log_level.as_deref(),
-        credentials: None,
+        credentials: caller.as_ref().map(|caller| caller as &dyn Credentials),
     };
     match call.connection().request(request).await {
         Ok(exchange) => Ok(exchange),
@@ -160,6 +162,9 @@ pub(crate) fn broken_off(error: UpstreamError) -> Refusal {
 
 /// What a server that cannot be reached or asked looks like to a host.
 pub(crate) fn refused(error: UpstreamError) -> Refusal {
+    if let Some(refusal) = credentials::refused(&error) {
+        return refusal;
+    }
     let reason = match &error {
         UpstreamError::TimedOut => Reason::UpstreamTimeout,
         UpstreamError::Died { .. } => Reason::UpstreamDied,

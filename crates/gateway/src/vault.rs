@@ -1,8 +1,9 @@
 //! The vault: what a server needs to know the gateway, and where it comes from.
 //!
-//! `Screened<Call> → Outbound`. In this version a server's credential is a reference in the
-//! configuration (`env:` or `file:`), read when the connection is opened and the same for every
-//! caller. Nothing of the caller's own credential can get here: authentication consumed it.
+//! `Screened<Call> → Outbound`. A server's fixed headers are references in the configuration, read
+//! when the connection is opened and the same for every caller. A token of the broker's is asked for
+//! with each request ([`crate::credentials`]). Headers are made from nothing: a caller's own credential
+//! is no part of what gets here.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -14,7 +15,7 @@ use portcullis_config::{self as config, EraChoice, SecretRef};
 use portcullis_mcp::capabilities::ClientCapabilities;
 use portcullis_mcp::json::Limits;
 use portcullis_mcp::version::ProtocolVersion;
-use portcullis_upstream::{self as upstream, Spec};
+use portcullis_upstream::{self as upstream, Credentials, Spec};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::registry::Call;
@@ -85,7 +86,7 @@ impl Outbound {
     }
 }
 
-/// Attaches the server's credential: in this version the one its connection was opened with.
+/// Attaches the server's credential: the one that its connection has, or asks for.
 pub(crate) fn attach(screened: Screened<Call>) -> Outbound {
     Outbound { screened }
 }
@@ -117,6 +118,7 @@ pub(crate) fn spec(
     name: &str,
     server: &config::Server,
     capabilities: ClientCapabilities,
+    credentials: Option<Arc<dyn Credentials>>,
     snapshot: &Snapshot,
 ) -> Result<Spec, VaultError> {
     let (limits, base) = (&snapshot.config().limits, snapshot.base());
@@ -205,7 +207,7 @@ pub(crate) fn spec(
             legacy: capabilities.write(ProtocolVersion::LATEST_LEGACY),
             modern: capabilities.write(ProtocolVersion::LATEST),
         },
-        credentials: None,
+        credentials,
     })
 }
 

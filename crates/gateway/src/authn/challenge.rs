@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use portcullis_broker::Needed;
 use portcullis_config::{self as config, Config, IssuerKind};
 use portcullis_identity::{Rejected, Scheme};
 use portcullis_policy::StepUp;
@@ -121,6 +122,14 @@ impl Challenges {
                     _ => Vec::new(),
                 }
             }
+            (Reason::ClaimsRequired, Some(resource)) => {
+                match (refusal.needed(), principal.and_then(Principal::signed_in)) {
+                    (Some(Needed::Challenge { claims }), Some(token)) => {
+                        self.claims(&resource, claims, token)
+                    }
+                    _ => Vec::new(),
+                }
+            }
             // RFC 6750 section 3.1: no error code when no credential was sent.
             (Reason::CredentialMissing, None) => vec![plain()],
             (Reason::CredentialInvalid | Reason::CredentialRevoked, None) => {
@@ -153,23 +162,46 @@ impl Challenges {
                 challenge::insufficient_authentication(scheme_name(scheme), resource, &ids, age);
             return vec![standard];
         };
-        let tenant = token.tenant.as_deref().unwrap_or(&entra.directory);
-        let authorization_url = entra.cloud.authorization_url(tenant);
-        let sign_in = EntraSignIn {
+        // Entra takes one context at a time; the next call asks for the next one.
+        let challenge = entra.at(token, |sign_in| {
+            let context = ids.first()?;
+            Some(challenge::entra_context(sign_in, context))
+        });
+        with_metadata(challenge, resource)
+    }
+
+    /// What the issuer demanded when a token was to be exchanged, in its own words.
+    fn claims(&self, resource: &Resource<'_>, claims: &str, token: &SignedIn) -> Vec<Challenge> {
+        let issuer = self.issuers.get(&token.issuer);
+        let Some(entra) = issuer.and_then(|issuer| issuer.entra.as_ref()) else {
+            return Vec::new();
+        };
+        let challenge = entra.at(token, |sign_in| challenge::entra_claims(sign_in, claims));
+        with_metadata(challenge, resource)
+    }
+}
+
+impl Entra {
+    /// A challenge that says where the holder of this token signs in.
+    fn at(
+        &self,
+        token: &SignedIn,
+        challenge: impl FnOnce(&EntraSignIn<'_>) -> Option<Challenge>,
+    ) -> Option<Challenge> {
+        let tenant = token.tenant.as_deref().unwrap_or(&self.directory);
+        let authorization_url = self.cloud.authorization_url(tenant);
+        challenge(&EntraSignIn {
             tenant,
             authorization_url: &authorization_url,
-            client_id: &entra.client,
-        };
-        // Entra takes one context at a time; the next call asks for the next one.
-        let mut challenges: Vec<Challenge> = ids
-            .first()
-            .map(|context| challenge::entra_context(&sign_in, context))
-            .into_iter()
-            .collect();
-        // A host that knows nothing of Entra still finds the metadata.
-        challenges.push(challenge::bearer(resource, None));
-        challenges
+            client_id: &self.client,
+        })
     }
+}
+
+/// A host that knows nothing of Entra still finds the metadata.
+fn with_metadata(challenge: Option<Challenge>, resource: &Resource<'_>) -> Vec<Challenge> {
+    let general = challenge::bearer(resource, None);
+    challenge.into_iter().chain([general]).collect()
 }
 
 impl Issuer {

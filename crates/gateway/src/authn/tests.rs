@@ -248,7 +248,7 @@ fn a_caller_is_who_its_credential_says() {
             who("user:local", "stdio"),
         ),
     ] {
-        let authenticator = Authenticator::new(&authn(loopback), required, None);
+        let authenticator = Authenticator::new(&authn(loopback), required, None, Vec::new());
         let shown = format!(
             "{credential:?} from {remote}, loopback {loopback}, required {required}, forwarded {forwarded}"
         );
@@ -262,7 +262,7 @@ fn a_caller_is_who_its_credential_says() {
 
 #[test]
 fn groups_and_roles_come_from_the_key() {
-    let authenticator = Authenticator::new(&authn(false), true, None);
+    let authenticator = Authenticator::new(&authn(false), true, None, Vec::new());
     let arrival = Arrival {
         credential: bearer("key"),
         facts: facts(THERE, false),
@@ -286,7 +286,7 @@ fn no_credential_can_be_printed() {
         facts: facts(THERE, false),
     };
     assert!(!format!("{arrival:?}").contains("nobody"));
-    let authenticator = Authenticator::new(&authn(true), true, None);
+    let authenticator = Authenticator::new(&authn(true), true, None, Vec::new());
     assert!(
         !format!(
             "{:?}",

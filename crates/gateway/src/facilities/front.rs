@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use portcullis_config::{Config, IssuerKind};
 use portcullis_egress::{Client, PeerTls, certificates};
-use portcullis_front::{Context, Event, Front, SealingKey, Upstream};
+use portcullis_front::{Context, Front, SealingKey, Upstream};
 use portcullis_identity::client_identity;
 use portcullis_oauth::{ClientDocumentSettings, ClientDocuments, Discovery, DiscoverySettings};
 use portcullis_vault::Vault;
 
 use super::{Facilities, Referred, chain};
 use crate::clock;
+use crate::connect::{self, Connections};
 use crate::gateway::Stores;
 use crate::load::Loaded;
 
@@ -22,12 +23,13 @@ fn is_needed(config: &Config) -> bool {
         .issuers
         .values()
         .any(|issuer| !matches!(issuer.kind, IssuerKind::Spiffe(_)) || issuer.front_door.is_some())
+        || connect::is_offered(config)
 }
 
 /// Whether the front keeps anything that must be readable after a restart, or by another replica.
 pub(super) fn keeps(config: &Config) -> bool {
     let mut issuers = config.authn.issuers.values();
-    issuers.any(|issuer| issuer.front_door.is_some())
+    issuers.any(|issuer| issuer.front_door.is_some()) || connect::is_offered(config)
 }
 
 /// The front; `None` where there is nothing to say.
@@ -47,6 +49,7 @@ pub(super) async fn front(
         Some(vault) if keeps(config) => sealing_key(vault, stores).await?,
         _ => SealingKey::random().map_err(one)?,
     };
+    let happenings = facilities.happenings.clone();
     let context = Context {
         upstreams: upstreams(facilities, loaded).await?,
         documents: Arc::new(ClientDocuments::new(
@@ -57,8 +60,12 @@ pub(super) async fn front(
         store: Arc::clone(&stores.store),
         key,
         clock: Arc::clone(&facilities.clock),
-        grants: None,
-        events: Arc::new(|event| log(&event)),
+        grants: facilities
+            .broker
+            .as_ref()
+            .and_then(|broker| Connections::new(config, broker))
+            .map(|connections| Arc::new(connections) as _),
+        events: Arc::new(move |event| happenings.of_front(event)),
     };
     Front::new(config, &base_url, context)
         .map(|front| Some(Arc::new(front)))
@@ -142,16 +149,4 @@ async fn sealing_key(vault: &Vault, stores: &Stores) -> Result<SealingKey, Vec<S
 
 fn one(error: impl std::error::Error) -> Vec<String> {
     vec![chain(&error)]
-}
-
-/// What the front tells an operator.
-fn log(event: &Event) {
-    let (kind, peer) = (event.kind.as_str(), event.peer);
-    let (issuer, client) = (event.issuer.as_deref(), event.client.as_deref());
-    let (subject, reference) = (event.subject.as_deref(), event.reference.as_deref());
-    if event.kind.is_alarm() {
-        tracing::error!(kind, %peer, issuer, client, subject, reference, "the front door raises an alarm");
-    } else {
-        tracing::info!(kind, %peer, issuer, client, subject, reference, "front door");
-    }
 }

@@ -11,7 +11,9 @@ use portcullis_mcp::message::Message;
 use portcullis_mcp::method::Method;
 use portcullis_mcp::version::ProtocolVersion;
 
-use super::{Answer, Asked, Carried, carry, door, note, open_entry, refuse, reply_stream};
+use super::{
+    Answer, Asked, Carried, carry, door, note, open_entry, refuse, reply_stream, turn_down,
+};
 use crate::audit::{Entry, Outcome};
 use crate::gateway::Gateway;
 use crate::profile::Routed;
@@ -78,6 +80,7 @@ async fn one(
     entry.principal(routed.principal());
     entry.describe(|opened| opened.profile = Some(routed.profile().name.clone()));
     let mut asked = Asked::in_batch();
+    asked.principal = Some(Arc::clone(routed.principal()));
     note(&message, &mut entry, &mut asked);
     if message.method() == Some(Method::Initialize) {
         // 2025-03-26, lifecycle: a greeting stands alone.
@@ -102,7 +105,7 @@ async fn one(
                 }
             }
         }
-        Err(refusal) => told(refuse(&refusal, &asked, snapshot, &mut entry)),
+        Err(refusal) => told(turn_down(gateway, snapshot, refusal, &asked, &mut entry)),
     }
 }
 

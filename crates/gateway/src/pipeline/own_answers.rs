@@ -55,10 +55,14 @@ pub(super) async fn answer(
             (Judged::own(result), None)
         }
         _ => match method.list_kind() {
-            Some(kind) => (
-                lists::list(kind, &connected, leases, snapshot.authz(), snapshot).await?,
-                None,
-            ),
+            Some(kind) => {
+                let page = lists::list(kind, &connected, leases, snapshot.authz(), snapshot);
+                let lists::Page { judged, left_out } = page.await?;
+                if let Some(reason) = left_out {
+                    entry.note(reason);
+                }
+                (judged, None)
+            }
             None => return Err(Refusal::new(Reason::MethodUnknown)),
         },
     };

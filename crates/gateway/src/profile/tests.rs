@@ -97,7 +97,7 @@ fn routed(selector: Selector) -> Option<String> {
         credential: Credential::Process,
         facts,
     };
-    let caller = Authenticator::new(&config.authn, true, None)
+    let caller = Authenticator::new(&config.authn, true, None, Vec::new())
         .authenticate(arrival, None)
         .now_or_never()
         .unwrap()

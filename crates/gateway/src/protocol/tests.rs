@@ -87,7 +87,7 @@ async fn check(case: Case, message: &str, expected: Result<&str, Reason>) {
             credential: Credential::Process,
             facts: facts(headers),
         };
-        let caller = Authenticator::new(&config.authn, true, None)
+        let caller = Authenticator::new(&config.authn, true, None, Vec::new())
             .authenticate(arrival, None)
             .now_or_never()
             .unwrap()

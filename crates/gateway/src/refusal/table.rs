@@ -220,6 +220,21 @@ reasons! {
     /// The server is not the one that was registered: another key, another program, another origin.
     ServerIdentityChanged => "server-identity-changed", "upstream-unavailable", 200, -31020, Upstream, false, false,
         "the MCP server is not available", "its key, authority, program or origin is another one than before: look at `portcullis tools list`, then `portcullis tools approve SERVER` lets it in again";
+    /// The user has no account connected at the server.
+    SignInNeeded => "sign-in-needed", "sign-in-needed", 200, -31040, Downstream, false, false,
+        "the user has to connect an account at the MCP server first", "the host is sent to a page where the user signs in; `portcullis vault connect` does the same from a terminal";
+    /// The account that is connected at the server may do less than the call needs.
+    MoreScopesNeeded => "more-scopes-needed", "more-scopes-needed", 200, -31041, Downstream, false, false,
+        "the user has to allow more at the MCP server", "the server asks for these scopes; add them to `auth.scopes` of the server, then `portcullis vault connect` again";
+    /// The issuer gives a token for the server only after a stronger sign-in.
+    ClaimsRequired => "claims-required", "claims-required", 401, -31003, Downstream, false, false,
+        "the user has to sign in again, as the challenge says", "the identity provider's own rules demand it for this server (Entra: conditional access)";
+    /// There will be no credential for the server until somebody changes something.
+    ServerCredentialRefused => "server-credential-refused", "server-credential-refused", 200, -31042, Upstream, false, false,
+        "the gateway gets no credential for the MCP server", "the audit entry has the cause; `portcullis check --connect` tries the registration of the gateway";
+    /// There is no credential for the server now.
+    ServerCredentialUnavailable => "server-credential-unavailable", "server-credential-unavailable", 200, -31043, Upstream, true, false,
+        "the gateway gets no credential for the MCP server now", "the log says whether the identity provider, the vault or the store cannot be reached";
     /// The audit trail cannot be written. Nothing happens without a record.
     AuditUnavailable => "audit-unavailable", "audit-unavailable", 503, -31030, Internal, true, false,
         "the call cannot be recorded, so it is not made", "look at the disk and the permissions of the store";

@@ -8,10 +8,11 @@ use arc_swap::ArcSwapOption;
 use portcullis_mcp::json::{Object, quote};
 use portcullis_mcp::message::Kind as MessageKind;
 use portcullis_mcp::result::{self, ListKind};
-use portcullis_upstream::{Connection, Request};
+use portcullis_upstream::{Connection, Credentials, Request};
 use tokio::sync::Mutex;
 
 use super::{Definition, Item, Kind, Registry, Rules};
+use crate::credentials::Caller;
 use crate::refusal::{Reason, Refusal};
 use crate::server_identity::Binding;
 use crate::upstream::refused;
@@ -224,6 +225,8 @@ pub(crate) struct Source<'a> {
     pub(crate) server: &'a Arc<str>,
     pub(crate) connection: &'a Arc<Connection>,
     pub(crate) binding: &'a Binding,
+    /// Whose token goes with what is asked; `None`: that of whoever used the connection last.
+    pub(crate) caller: Option<Caller>,
     pub(crate) registry: &'a Registry,
     pub(crate) rules: Rules<'a>,
     pub(crate) max_items: usize,
@@ -330,7 +333,10 @@ impl Source<'_> {
             headers: &[],
             progress: false,
             log_level: None,
-            credentials: None,
+            credentials: self
+                .caller
+                .as_ref()
+                .map(|caller| caller as &dyn Credentials),
         };
         let answer = match self.connection.request(request).await {
             Ok(exchange) => exchange.answer().await,

@@ -22,6 +22,8 @@ const GATEWAY: &str = "portcullis";
 pub(crate) enum Property {
     /// The certificate that proves a name: its authority and its key.
     Certificate,
+    /// The authorization server whose tokens it takes.
+    Issuer,
     /// Scheme, host and port of its address.
     Origin,
     /// The file that is started.
@@ -32,6 +34,7 @@ impl Property {
     fn as_str(self) -> &'static str {
         match self {
             Self::Certificate => "certificate",
+            Self::Issuer => "issuer",
             Self::Origin => "origin",
             Self::Program => "program",
         }

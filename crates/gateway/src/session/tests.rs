@@ -34,7 +34,7 @@ fn principal(name: &str) -> Principal {
         credential: Credential::Process,
         facts,
     };
-    let caller = Authenticator::new(&config.authn, true, None)
+    let caller = Authenticator::new(&config.authn, true, None, Vec::new())
         .authenticate(arrival, None)
         .now_or_never()
         .unwrap()
