@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::credential::Credential;
 use crate::needed::{Needed, Reason};
 use crate::revocations::Revocations;
-use crate::server::{Common, Server};
+use crate::server::{Server, Shared};
 
 /// Gives the credentials with which servers are called.
 pub struct Broker {
@@ -39,7 +39,7 @@ impl Broker {
             IssuerKind::Entra(entra) => entra.authority_url.clone(),
             _ => None,
         });
-        let common = Common {
+        let common = Shared {
             far: Arc::new(Discovery::new(
                 context.http.general.clone(),
                 DiscoverySettings::default(),

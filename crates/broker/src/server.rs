@@ -89,7 +89,7 @@ pub(crate) struct Remembered {
 }
 
 /// What all servers of a broker have in common.
-pub(crate) struct Common {
+pub(crate) struct Shared {
     pub(crate) context: Arc<Context>,
     pub(crate) far: Arc<Discovery>,
     pub(crate) entra: Arc<[String]>,
@@ -102,7 +102,7 @@ impl Server {
         name: &str,
         server: &config::Server,
         authn: &config::Authn,
-        common: &Common,
+        common: &Shared,
         previous: Option<&Server>,
     ) -> Result<Option<Self>, VaultError> {
         let config::AuthMethod::Token(source) = &server.auth.method else {
