@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use aws_lc_rs::signature::ParsedPublicKey;
 
 use crate::claims::{Claims, strict_object};
-use crate::encoding::from_base64url;
+use crate::encoding::{from_base64url, sha256};
 use crate::rejection::Rejection;
 
 /// Longest token that is looked at, in bytes. A longer one is refused before it is decoded.
@@ -151,6 +151,11 @@ impl<'a> Jws<'a> {
             payload,
             signature,
         })
+    }
+
+    /// The SHA-256 of the whole: header, claims and signature.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        sha256(&[self.signed.as_bytes(), b".", &self.signature].concat())
     }
 
     /// Whether the signature is that key's.

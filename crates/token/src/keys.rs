@@ -1,6 +1,7 @@
 //! An issuer's public keys (RFC 7517), prepared once so that checking a signature reads no key.
 
 mod jwk;
+mod verified;
 
 use std::fmt;
 
@@ -8,7 +9,9 @@ use aws_lc_rs::signature::ParsedPublicKey;
 use portcullis_mcp::json::{self, JsonKind, Limits, Object};
 
 use crate::algorithm::{Algorithm, KeyKind};
+use crate::jwt::Jws;
 use crate::rejection::Rejection;
+use verified::Verified;
 
 pub use jwk::KeyFault;
 pub(crate) use jwk::PublicKey;
@@ -24,6 +27,7 @@ pub const MAX_KEYS: usize = 256;
 pub struct KeySet {
     keys: Vec<VerificationKey>,
     skipped: Vec<SkippedKey>,
+    verified: Verified,
 }
 
 /// A key that can check signatures, with everything that its JWK says about it.
@@ -77,6 +81,7 @@ impl KeySet {
         let mut set = KeySet {
             keys: Vec::new(),
             skipped: Vec::new(),
+            verified: Verified::default(),
         };
         for element in list {
             if json::kind(element.value) != JsonKind::Object {
@@ -116,6 +121,26 @@ impl KeySet {
             None => Ok(found),
             Some(_) => Err(Rejection::KeyAmbiguous),
         }
+    }
+
+    /// The one key for this token ([`KeySet::find`]), if it has signed it. What was verified once is
+    /// remembered for as long as this set is used.
+    pub(crate) fn signer(
+        &self,
+        jws: &Jws<'_>,
+        algorithm: Algorithm,
+    ) -> Result<&VerificationKey, Rejection> {
+        let key = self.find(jws.header.key_id.as_deref(), algorithm)?;
+        let prepared = key.prepared(algorithm).ok_or(Rejection::KeyUnknown)?;
+        let digest = jws.digest();
+        if self.verified.contains(&digest) {
+            return Ok(key);
+        }
+        if !jws.is_signed_by(prepared) {
+            return Err(Rejection::SignatureWrong);
+        }
+        self.verified.remember(digest);
+        Ok(key)
     }
 
     /// Whether a usable key has this `kid`: a cache that answers no may ask the issuer again.

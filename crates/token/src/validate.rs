@@ -61,11 +61,7 @@ pub fn validate(
     if !type_fits {
         return Err(Rejection::TypeWrong);
     }
-    let key = keys.find(header.key_id.as_deref(), algorithm)?;
-    let prepared = key.prepared(algorithm).ok_or(Rejection::KeyUnknown)?;
-    if !token.jws.is_signed_by(prepared) {
-        return Err(Rejection::SignatureWrong);
-    }
+    let key = keys.signer(&token.jws, algorithm)?;
     let claims = Claims::read(&token.jws.payload)?;
     judge(&claims, issuer, key.issuer(), expected)
 }

@@ -1,7 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::fixture::{jwk, key, key_set};
+use crate::fixture::{AUDIENCE, bearer, check, claims, issuer, jwk, key, key_set, sign};
+use crate::{Expected, Issuer, peek, validate};
 
 /// The key of RFC 7638 section 3.1.
 const RFC_7638: &str = r#"{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB","alg":"RS256","kid":"2011-04-29"}"#;
@@ -176,4 +177,101 @@ fn a_modulus_may_have_a_leading_zero() {
     let padded = crate::encoding::base64url(&[&[0], n.as_slice()].concat());
     let set = key_set(&[changed(&rsa, json!({"n": padded}))]);
     assert!(set.find(Some("2011-04-29"), Algorithm::Rs256).is_ok());
+}
+
+#[test]
+fn only_tokens_that_the_keys_signed_are_remembered() {
+    let (own, other) = (key(Algorithm::Es256, "k"), key(Algorithm::Es256, "k"));
+    let keys = key_set(&[jwk(&own)]);
+    let header = json!({"alg": "ES256", "typ": "at+jwt", "kid": "k"});
+    let remembered = |token: &str| {
+        let digest = peek(token).unwrap().jws.digest();
+        keys.verified.contains(&digest)
+    };
+    let (good, foreign) = (
+        sign(&own, &header, &claims()),
+        sign(&other, &header, &claims()),
+    );
+    for _ in 0..2 {
+        assert_eq!(
+            check(&foreign, &issuer(), &keys),
+            Err(Rejection::SignatureWrong)
+        );
+        assert!(!remembered(&foreign));
+    }
+    for _ in 0..2 {
+        assert!(check(&good, &issuer(), &keys).is_ok());
+        assert!(remembered(&good));
+    }
+    // A set in which the key was replaced knows nothing of it, and neither does one without it.
+    let replaced = key_set(&[jwk(&other)]);
+    assert_eq!(
+        check(&good, &issuer(), &replaced),
+        Err(Rejection::SignatureWrong)
+    );
+    let removed = key_set(&[jwk(&key(Algorithm::Es256, "l"))]);
+    assert_eq!(
+        check(&good, &issuer(), &removed),
+        Err(Rejection::KeyUnknown)
+    );
+    // Nor does what was remembered speak for another signature over the same text, or another text
+    // with the same signature.
+    let (signed, signature) = good.rsplit_once('.').unwrap();
+    let (foreign_signed, foreign_signature) = foreign.rsplit_once('.').unwrap();
+    assert_eq!(signed, foreign_signed);
+    let forged = format!("{signed}.{foreign_signature}");
+    assert_eq!(
+        check(&forged, &issuer(), &keys),
+        Err(Rejection::SignatureWrong)
+    );
+    let mut changed = claims();
+    changed["sub"] = json!("somebody else");
+    let changed = sign(&other, &header, &changed);
+    let (changed, _) = changed.rsplit_once('.').unwrap();
+    let forged = format!("{changed}.{signature}");
+    assert_eq!(
+        check(&forged, &issuer(), &keys),
+        Err(Rejection::SignatureWrong)
+    );
+}
+
+#[test]
+fn everything_but_the_signature_is_judged_anew() {
+    let signer = key(Algorithm::Es256, "k");
+    let keys = key_set(&[jwk(&signer)]);
+    let header = json!({"alg": "ES256", "typ": "at+jwt", "kid": "k"});
+    let token = sign(&signer, &header, &claims());
+    let own = [AUDIENCE.to_owned()];
+    let judge = |issuer: &Issuer, expected: &Expected<'_>| {
+        let peeked = peek(&token).unwrap();
+        validate(&peeked, issuer, &keys, expected).map(drop)
+    };
+    assert_eq!(judge(&issuer(), &bearer(&own)), Ok(()));
+    let later = Expected {
+        now: bearer(&own).now + 10_000,
+        ..bearer(&own)
+    };
+    assert_eq!(judge(&issuer(), &later), Err(Rejection::Expired));
+    let elsewhere = ["https://gateway.example/other".to_owned()];
+    assert_eq!(
+        judge(&issuer(), &bearer(&elsewhere)),
+        Err(Rejection::AudienceWrong)
+    );
+    let rsa = Issuer {
+        algorithms: vec![Algorithm::Rs256],
+        ..issuer()
+    };
+    assert_eq!(
+        judge(&rsa, &bearer(&own)),
+        Err(Rejection::AlgorithmNotAllowed)
+    );
+    let bound = Issuer {
+        require_binding: true,
+        ..issuer()
+    };
+    assert_eq!(
+        judge(&bound, &bearer(&own)),
+        Err(Rejection::BindingRequired)
+    );
+    assert_eq!(judge(&issuer(), &bearer(&own)), Ok(()));
 }
