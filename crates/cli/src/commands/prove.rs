@@ -23,7 +23,7 @@ use crate::exit::{Exit, Failure};
 use crate::setup::{self, Configuration};
 use crate::terminal;
 use cost::Samples;
-use observation::{State, judge};
+use observation::{State, judge, unexercised};
 use policies::{Refusing, Ruling};
 use probe::{Before, observe, properties};
 use report::{Report, Row};
@@ -36,10 +36,11 @@ use stage::Stage;
 /// canary in place of your servers, and tries for each control one thing that must be let through
 /// and one that must be stopped:
 ///
-///   active      the right thing came through, the wrong thing did not, and the same wrong thing
-///               does come through on a second gateway with only this control off
-///   not wired   the control is enabled, and that was not observed
-///   off         the control is switched off in [controls]
+///   active          the right thing came through, the wrong thing did not, and the same wrong
+///                   thing does come through on a second gateway with only this control off
+///   not wired       the control is enabled, and that was not observed
+///   not exercised   the control is enabled, and another one that it needs is off
+///   off             the control is switched off in [controls]
 ///
 /// Nothing of yours is touched: your servers are not started, your store is not opened, and the
 /// gateways of the run listen on loopback ports that they choose themselves.
@@ -51,7 +52,7 @@ use stage::Stage;
                         portcullis prove --json | jq '.controls[] | {control, state}'\n\n\
                         Cost: the same call with and without one control, in pairs (ABBA). What is shown is the\n\
                         median of the differences with the half width of its 99 % confidence interval.\n\n\
-                        Exit codes: 0 every enabled control is active, 1 something is not wired,\n\
+                        Exit codes: 0 every control that can be exercised is active, 1 something is not wired,\n\
                         3 could not run, 64 bad configuration."
 )]
 pub(crate) struct Prove {
@@ -107,6 +108,8 @@ async fn account(
     let keys = [
         super::key::mint("first", "workload", &[])?.key,
         super::key::mint("second", "workload", &[])?.key,
+        super::key::mint("revoked", "workload", &[])?.key,
+        super::key::mint("weak", "workload", &[])?.key,
     ];
     let mut scene = Scene::new(loaded, &suffix()?, keys, harvest.url())?;
     let ruling = Ruling::new(loaded, &scene)?;
@@ -255,7 +258,10 @@ impl Run<'_> {
             other.close().await;
         }
         self.progress.inc(1);
-        let verdict = judge(enabled, &seen, without);
+        let verdict = match unexercised(control.name, self.scene.controls()) {
+            Some(why) if enabled => why,
+            _ => judge(enabled, &seen, without),
+        };
         let row = Row {
             control: control.name,
             state: verdict.state,

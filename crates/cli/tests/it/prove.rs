@@ -5,15 +5,19 @@ use serde_json::Value;
 use crate::binary::{Output, finish, portcullis};
 use crate::place::Place;
 
-const CONTROLS: [&str; 10] = [
+const CONTROLS: [&str; 14] = [
     "host-check",
     "origin-check",
     "header-agreement",
     "authentication",
+    "revocation",
     "session-binding",
     "definition-pins",
+    "server-identity",
     "authorization",
+    "step-up",
     "sanitiser",
+    "egress-guard",
     "receipts",
     "audit",
 ];
@@ -115,6 +119,22 @@ fn every_control_of_the_default_configuration_is_active() {
         "404 session-unknown"
     );
     assert_eq!(row(&account, "sanitiser")["wrong"]["how"], "taken out");
+    assert_eq!(
+        row(&account, "revocation")["wrong"]["how"],
+        "401 credential-invalid"
+    );
+    assert_eq!(
+        row(&account, "step-up")["wrong"]["how"],
+        "403 step-up-impossible"
+    );
+    assert_eq!(
+        row(&account, "server-identity")["wrong"]["how"],
+        "upstream-unavailable"
+    );
+    assert_eq!(
+        row(&account, "egress-guard")["wrong"]["how"],
+        "the address is refused by the rule address-loopback"
+    );
 }
 
 #[test]
@@ -122,16 +142,19 @@ fn a_control_that_is_off_is_off_and_the_others_are_not() {
     // Independent runs: each has its own folder and ports.
     std::thread::scope(|scope| {
         let runs: Vec<_> = CONTROLS
-            .chunks(5)
+            .chunks(7)
             .map(|controls| {
                 scope.spawn(move || {
                     for control in controls {
                         let account =
                             account(&place(&format!("[controls]\n{control} = false\n")), 0);
-                        assert_eq!(
-                            others(&account),
-                            [((*control).to_owned(), "off".to_owned())]
-                        );
+                        let state =
+                            |control: &str, state: &str| (control.to_owned(), state.to_owned());
+                        let mut expected = vec![state(control, "off")];
+                        if *control == "authorization" {
+                            expected.push(state("step-up", "not-exercised"));
+                        }
+                        assert_eq!(others(&account), expected);
                         let row = row(&account, control);
                         assert_eq!(
                             (&row["wrong"]["fate"], &row["fault"]),
@@ -156,7 +179,7 @@ fn everything_off_is_off() {
         .map(|control| format!("{control} = false\n"))
         .collect();
     let account = account(&place(&format!("[controls]\n{switches}")), 0);
-    assert_eq!(others(&account).len(), 10);
+    assert_eq!(others(&account).len(), CONTROLS.len());
     assert!(others(&account).iter().all(|(_, state)| state == "off"));
 }
 
@@ -225,6 +248,24 @@ fn policies_that_forbid_one_era_are_noticed() {
         note.contains("refused by your policy no-sessions (target-unknown)"),
         "{note}"
     );
+}
+
+#[test]
+fn policies_that_demand_a_stronger_sign_in_of_everybody_are_named() {
+    let policies = "@id(\"mfa\") @step_up(\"c1\")\nforbid (principal, action == Action::\"tools/call\", resource);\n";
+    let place = place("");
+    place.write("policies/mfa.cedar", policies);
+    let asked = account(&place, 0);
+    check_all_active(&asked);
+    let note = row(&asked, "authorization")["notes"][0].as_str().unwrap();
+    assert!(
+        note.contains("refused by your policy mfa (403 step-up-impossible)"),
+        "{note}"
+    );
+    // Switched off, it stands in nobody's way.
+    place.write("portcullis.toml", "[controls]\nstep-up = false\n");
+    let account = account(&place, 0);
+    assert_eq!(account["notes"].as_array().unwrap().len(), 0);
 }
 
 #[test]
@@ -300,7 +341,7 @@ fn a_person_gets_a_table() {
         line("origin-check").split_whitespace().collect::<Vec<_>>(),
         ["origin-check", "off"]
     );
-    assert!(output.stdout.contains("9 active, 1 off"));
+    assert!(output.stdout.contains("13 active, 1 off"));
     assert_eq!(
         output.stdout.contains("timings are not meaningful"),
         cfg!(debug_assertions)

@@ -1,5 +1,6 @@
 //! What a probe saw, and what follows from it.
 
+use portcullis_config::Controls;
 use serde::Serialize;
 
 /// Whether something got to where it wanted.
@@ -55,6 +56,8 @@ pub(super) enum State {
     Active,
     /// It is enabled, and that was not observed.
     NotWired,
+    /// It is enabled, and has nothing to act on while another control is off.
+    NotExercised,
     /// It is switched off.
     Off,
 }
@@ -102,6 +105,20 @@ pub(super) fn judge(enabled: bool, with: &Observation, without: Option<Fate>) ->
         ),
     };
     Verdict { state, fault }
+}
+
+/// Why a control cannot be seen at work under these switches, if it cannot.
+pub(super) fn unexercised(control: &str, controls: &Controls) -> Option<Verdict> {
+    let fault = match control {
+        "step-up" if !controls.authorization => {
+            "not exercised: policies demand it, and none is asked while `authorization` is off"
+        }
+        _ => return None,
+    };
+    Some(Verdict {
+        state: State::NotExercised,
+        fault: Some(fault),
+    })
 }
 
 #[cfg(test)]

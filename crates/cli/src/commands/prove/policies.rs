@@ -8,11 +8,14 @@ use std::path::Path;
 
 use portcullis_gateway::Loaded;
 use portcullis_policy::{
-    Action, Context, Decision, Policies, Principal, PrincipalKind, Query, Source, Target,
+    Action, Context, Decision, Policies, Principal, PrincipalKind, Query, Source, StepUp, Target,
 };
 
 use super::scene::{PERMITTED, Scene, UNPERMITTED, WEATHER};
 use crate::exit::Failure;
+
+/// The temporary policy that demands a stronger sign-in.
+const STEP_UP: &str = "prove-step-up";
 
 /// Which policies the probes run under.
 pub(super) struct Ruling {
@@ -62,7 +65,7 @@ impl Ruling {
             &tool(scene, UNPERMITTED),
             "modern",
         ) {
-            Decision::Permit { policies } => {
+            Decision::Permit { policies } | Decision::StepUp(StepUp { policies, .. }) => {
                 let stages = joined(vec![permits(scene), forbid(scene)]);
                 compile(&stages)?;
                 Ok(Self {
@@ -71,7 +74,7 @@ impl Ruling {
                     permit_all: policies,
                 })
             }
-            Decision::Deny(_) | Decision::StepUp(_) => Ok(Self {
+            Decision::Deny(_) => Ok(Self {
                 stages: joined(own),
                 refusing: None,
                 permit_all: Vec::new(),
@@ -117,11 +120,12 @@ fn compile(sources: &[Source]) -> Result<Policies, Failure> {
 /// What is permitted for the time of the run. The anonymous user is there for the stage without
 /// authentication; no other stage knows one.
 fn permits(scene: &Scene) -> Source {
-    let principals = [
-        format!("Workload::\"{}\"", scene.first.name),
-        format!("Workload::\"{}\"", scene.second.name),
-        "User::\"anonymous\"".to_owned(),
-    ];
+    let principals: Vec<String> = scene
+        .callers()
+        .iter()
+        .map(|caller| format!("Workload::\"{}\"", caller.name))
+        .chain(["User::\"anonymous\"".to_owned()])
+        .collect();
     let tools: Vec<String> = PERMITTED
         .iter()
         .map(|name| format!("Tool::\"{}/{name}\"", scene.canary))
@@ -146,6 +150,10 @@ fn permits(scene: &Scene) -> Source {
             tools.join(", ")
         ));
     }
+    text.push_str(&format!(
+        "@id(\"{STEP_UP}\") @step_up(\"portcullis-prove\")\nforbid (principal == Workload::\"{}\", action == Action::\"tools/call\", resource == Tool::\"{}/echo\");\n",
+        scene.weak.name, scene.canary
+    ));
     Source {
         name: format!("{}.cedar", scene.canary),
         text,
@@ -231,21 +239,23 @@ fn refused_by(policies: &Policies, scene: &Scene) -> Option<(Vec<String>, Option
             .map(|name| (Action::ToolsCall, tool(scene, name))),
     );
     let mut found: Option<(Vec<String>, Option<&'static str>)> = None;
-    for (who, principal) in [
-        workload(&scene.first.name),
-        workload(&scene.second.name),
-        anonymous,
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    let callers = scene.callers().map(|caller| workload(&caller.name));
+    for (who, principal) in callers.into_iter().chain([anonymous]).enumerate() {
         for (at, (action, about)) in questions.iter().enumerate() {
             for era in ["modern", "legacy"] {
-                let Decision::Deny(denial) = ask(policies, scene, principal, *action, about, era)
-                else {
-                    continue;
+                let by = match ask(policies, scene, principal, *action, about, era) {
+                    Decision::Permit { .. } => continue,
+                    Decision::Deny(denial) => denial.policies().to_vec(),
+                    // No key can sign in again, so that what asks it to refuses it.
+                    Decision::StepUp(step_up) if scene.controls().step_up => {
+                        let own = |name: &String| name == STEP_UP;
+                        if step_up.policies.iter().all(own) {
+                            continue;
+                        }
+                        step_up.policies
+                    }
+                    Decision::StepUp(_) => continue,
                 };
-                let by = denial.policies().to_vec();
                 // The first two questions are what a call of `echo` has to pass.
                 if who == 0 && at < 2 {
                     return Some((by, Some(era)));

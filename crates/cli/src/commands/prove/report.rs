@@ -127,6 +127,7 @@ impl Report {
         let mut text = format!("{} active", count(State::Active));
         for (number, what) in [
             (count(State::NotWired), "not wired"),
+            (count(State::NotExercised), "not exercised"),
             (count(State::Off), "off"),
             (broken, "broken"),
         ] {
@@ -148,6 +149,7 @@ impl Row {
         let (state, colour): (&str, fn(&'static str) -> String) = match self.state {
             State::Active => ("active", terminal::green),
             State::NotWired => ("not wired", terminal::red),
+            State::NotExercised => ("not exercised", terminal::yellow),
             State::Off => ("off", terminal::yellow),
         };
         let verified = if self.state == State::Active {

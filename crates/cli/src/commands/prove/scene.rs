@@ -38,6 +38,10 @@ pub(super) struct Scene {
     policies: Vec<Source>,
     pub(super) first: Caller,
     pub(super) second: Caller,
+    /// Whom every stage's store knows as revoked.
+    pub(super) revoked: Caller,
+    /// Of whom a policy demands a stronger sign-in, which no key can give.
+    pub(super) weak: Caller,
     /// The canary on standard input and output, and the profile it is in.
     pub(super) canary: String,
     /// The server that is reached over HTTP, and its profile.
@@ -49,16 +53,16 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// `suffix` makes the names unique, `keys` are the two temporary API keys.
+    /// `suffix` makes the names unique, `keys` are the four temporary API keys.
     pub(super) fn new(
         loaded: &Loaded,
         suffix: &str,
-        keys: [String; 2],
+        keys: [String; 4],
         web_url: String,
     ) -> Result<Self, Failure> {
         let program = std::env::current_exe()
             .map_err(|error| Failure::because("this program cannot find itself", &error))?;
-        let [first, second] = keys;
+        let [first, second, revoked, weak] = keys;
         let caller = |name: &str, key| Caller {
             name: format!("prove-{name}-{suffix}"),
             key,
@@ -80,12 +84,19 @@ impl Scene {
             policies: Vec::new(),
             first: caller("first", first),
             second: caller("second", second),
+            revoked: caller("revoked", revoked),
+            weak: caller("weak", weak),
             canary: format!("canary-{suffix}"),
             web: format!("web-{suffix}"),
             stranger: format!("stranger-{suffix}"),
             web_url,
             program,
         })
+    }
+
+    /// Everybody who calls with a key.
+    pub(super) fn callers(&self) -> [&Caller; 4] {
+        [&self.first, &self.second, &self.revoked, &self.weak]
     }
 
     /// The policies under which every stage runs.
@@ -122,10 +133,7 @@ impl Scene {
     ) -> Result<Loaded, Failure> {
         let mut config = self.config.clone();
         config.controls = controls;
-        config
-            .authn
-            .keys
-            .extend([api_key(&self.first), api_key(&self.second)]);
+        config.authn.keys.extend(self.callers().map(api_key));
         config
             .servers
             .insert(self.canary.clone(), server(self.stdio(folder)));
@@ -219,10 +227,12 @@ pub(super) fn switch_off(controls: &mut Controls, name: &str) -> bool {
         "origin-check" => &mut controls.origin_check,
         "header-agreement" => &mut controls.header_agreement,
         "authentication" => &mut controls.authentication,
+        "revocation" => &mut controls.revocation,
         "session-binding" => &mut controls.session_binding,
         "definition-pins" => &mut controls.definition_pins,
         "server-identity" => &mut controls.server_identity,
         "authorization" => &mut controls.authorization,
+        "step-up" => &mut controls.step_up,
         "sanitiser" => &mut controls.sanitiser,
         "egress-guard" => &mut controls.egress_guard,
         "receipts" => &mut controls.receipts,

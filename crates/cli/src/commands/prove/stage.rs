@@ -13,7 +13,7 @@ use portcullis_gateway::gateway::Stores;
 use portcullis_gateway::{Gateway, Loaded, listener};
 use portcullis_store::{
     AuditEntry, AuditFilter, AuditStore, DefinitionKey, DefinitionRecord, Observation,
-    RegistryStore, Sqlite, State,
+    RegistryStore, Revocation, RevocationKind, RevocationStore, Sqlite, State,
 };
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -32,6 +32,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) struct Stage {
     pub(super) first: Client,
     pub(super) second: Client,
+    /// A caller that the store knows as revoked.
+    pub(super) revoked: Client,
+    /// A caller of whom a policy demands a stronger sign-in.
+    pub(super) weak: Client,
     /// The first caller at the server that is reached over HTTP.
     pub(super) web: Client,
     /// The first caller at the server whose program is another one.
@@ -65,6 +69,7 @@ impl Stage {
                 Failure::because("the temporary registry cannot be written", &error)
             })?;
         }
+        revoke(&store, &scene.revoked.name).await?;
         let witness = Arc::new(Witness::new(store.clone()));
         let stores = Stores {
             audit: Arc::clone(&witness) as Arc<dyn AuditStore>,
@@ -88,6 +93,8 @@ impl Stage {
         Ok(Self {
             first: Client::new(address, &path, &scene.first.key),
             second: Client::new(address, &path, &scene.second.key),
+            revoked: Client::new(address, &path, &scene.revoked.key),
+            weak: Client::new(address, &path, &scene.weak.key),
             web: Client::new(address, &Scene::path(&scene.web), &scene.first.key),
             stranger: Client::new(address, &Scene::path(&scene.stranger), &scene.first.key),
             strangers_name: scene.stranger.clone(),
@@ -108,7 +115,8 @@ impl Stage {
     pub(super) async fn close(self) {
         // The listener may have ended by itself.
         let _ended = self.stop.send(());
-        drop((self.first, self.second, self.web, self.stranger));
+        drop((self.first, self.second, self.revoked, self.weak));
+        drop((self.web, self.stranger));
         let _ended = self.listening.await;
         self.gateway.shutdown().await;
         self.store.close().await;
@@ -294,11 +302,40 @@ impl Stage {
 
     /// How many messages this stage was sent.
     pub(super) fn sent(&self) -> usize {
-        self.first.sent() + self.second.sent() + self.web.sent() + self.stranger.sent()
+        [
+            &self.first,
+            &self.second,
+            &self.revoked,
+            &self.weak,
+            &self.web,
+            &self.stranger,
+        ]
+        .map(Client::sent)
+        .iter()
+        .sum()
     }
 
     /// The canary's name as a server.
     pub(super) fn canary(&self) -> &str {
         &self.canary
     }
+}
+
+/// Puts a caller on record as revoked, before the gateway reads the record.
+async fn revoke(store: &Sqlite, name: &str) -> Result<(), Failure> {
+    let revocation = Revocation {
+        kind: RevocationKind::Workload,
+        key: name.to_owned(),
+        at_us: 0,
+        reason: "to see whether it is believed".to_owned(),
+        by: "portcullis prove".to_owned(),
+        expires_us: None,
+    };
+    let revoked = store.revoke(&revocation).await;
+    revoked.map(drop).map_err(|error| {
+        Failure::because(
+            "the temporary list of revocations cannot be written",
+            &error,
+        )
+    })
 }

@@ -1,5 +1,7 @@
+use portcullis_config::{CONTROLS, Controls};
+
 use super::Fate::{Passed, Stopped};
-use super::{Fate, Observation, Seen, State, judge};
+use super::{Fate, Observation, Seen, State, judge, unexercised};
 
 fn observed(right: Fate, wrong: Fate) -> Observation {
     Observation {
@@ -56,5 +58,18 @@ fn a_control_that_is_off_is_off_whatever_was_seen() {
     for right in [Passed, Stopped] {
         check(false, right, Passed, None, State::Off, false);
         check(false, right, Stopped, None, State::Off, true);
+    }
+}
+
+#[test]
+fn only_what_needs_another_control_is_not_exercised_without_it() {
+    let all_on = Controls::default();
+    let mut unasked = Controls::default();
+    unasked.authorization = false;
+    for control in CONTROLS {
+        assert_eq!(unexercised(control.name, &all_on), None);
+        let verdict = unexercised(control.name, &unasked);
+        assert_eq!(verdict.is_some(), control.name == "step-up");
+        assert!(verdict.is_none_or(|verdict| verdict.state == State::NotExercised));
     }
 }

@@ -1,4 +1,4 @@
-//! `authentication` and `session-binding`: who calls.
+//! `authentication`, `revocation` and `session-binding`: who calls.
 
 use serde_json::json;
 
@@ -33,6 +33,16 @@ pub(super) async fn authentication(stage: &Stage) -> Result<Observation, Failure
         (Fate::Stopped, Fate::Passed) => invented,
     };
     Ok(Observation { right, wrong })
+}
+
+/// A key that still is in the configuration is worth nothing once its holder is revoked.
+pub(super) async fn revocation(stage: &Stage) -> Result<Observation, Failure> {
+    let right = "a call of somebody who is not revoked";
+    let wrong = "a call of somebody who was revoked";
+    Ok(Observation {
+        right: echo(stage, &stage.first, right, |post| post).await?,
+        wrong: echo(stage, &stage.revoked, wrong, |post| post).await?,
+    })
 }
 
 /// A session id is no key: what one principal was given is worth nothing to another.

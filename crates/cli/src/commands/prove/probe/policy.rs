@@ -1,9 +1,10 @@
-//! `authorization`: what no policy permits is not there.
+//! `authorization` and `step-up`: what no policy permits is not there, and what one permits after a
+//! stronger sign-in waits for it.
 
 use serde_json::json;
 
 use super::super::scene::UNPERMITTED;
-use super::{Fate, Observation, Seen, Stage};
+use super::{Fate, Observation, Seen, Stage, echo};
 use crate::exit::Failure;
 
 pub(super) async fn authorization(stage: &Stage) -> Result<Observation, Failure> {
@@ -45,5 +46,15 @@ pub(super) async fn authorization(stage: &Stage) -> Result<Observation, Failure>
     Ok(Observation {
         right,
         wrong: Seen::new("a tool that no policy permits", fate, how),
+    })
+}
+
+/// A policy permits `echo` to both, and demands of one a sign-in that no key can show.
+pub(super) async fn step_up(stage: &Stage) -> Result<Observation, Failure> {
+    let right = "a call of whom no policy asks a stronger sign-in";
+    let wrong = "the same call by a key, where a policy demands one";
+    Ok(Observation {
+        right: echo(stage, &stage.first, right, |post| post).await?,
+        wrong: echo(stage, &stage.weak, wrong, |post| post).await?,
     })
 }
