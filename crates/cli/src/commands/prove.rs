@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::ProgressBar;
-use portcullis_config::{CONTROLS, Control, Controls};
+use portcullis_config::{Authn, CONTROLS, Control, Controls};
 use portcullis_gateway::Loaded;
 use portcullis_lab::servers::harvester::harvester;
 use portcullis_store::Observation as Definition;
@@ -146,7 +146,7 @@ async fn account(
     stage.close().await;
     progress.inc(1);
 
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = elsewhere(&loaded.config.authn).into_iter().collect();
     if let Some(refusing) = ruling.refusing {
         progress.set_message("your policies");
         let (refused, note) = run.refused(&refusing, &approved).await?;
@@ -313,6 +313,19 @@ impl Run<'_> {
             ),
         })
     }
+}
+
+/// What the configuration knows callers by that nothing here can show.
+fn elsewhere(authn: &Authn) -> Option<String> {
+    let issuers = authn.issuers.keys().map(String::as_str);
+    let certificates = authn.certificates.iter().map(|_| "client certificates");
+    let unseen: Vec<&str> = issuers.chain(certificates).collect();
+    (!unseen.is_empty()).then(|| {
+        format!(
+            "not exercised: {}. Nobody outside is asked, so that every caller above had a key.",
+            unseen.join(", ")
+        )
+    })
 }
 
 fn named(policies: &[String]) -> String {

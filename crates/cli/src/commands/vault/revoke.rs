@@ -13,8 +13,8 @@ use crate::{duration, terminal};
 /// Revokes a caller, an application, a server or one token, and erases stored credentials of it.
 ///
 /// Every running gateway obeys within five seconds: calls and streams under way end. A token that
-/// the identity provider issues after this moment is believed again, so disable the account there
-/// too. A workload or user with an API key, and a server, stay revoked until this is lifted.
+/// an identity provider issues after this moment is believed again, so disable the account there
+/// too. Who has an API key or a certificate, and a server, stay revoked until this is lifted.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  portcullis vault revoke user ada --reason \"laptop stolen\"\n  portcullis vault revoke server crm\n  portcullis vault revoke token lx8Zt1mQ00-7aXq --for 24h\n  portcullis vault revoke user ada --lift\n\nExit codes: 0 fine, 1 there was nothing to lift."
@@ -22,7 +22,7 @@ use crate::{duration, terminal};
 pub(super) struct Revoke {
     /// What is revoked
     kind: Kind,
-    /// Which one: the principal's name as the audit trail has it, a client id, a server's name, or the id of a token (`jti`, at Entra `uti`). Never a token itself
+    /// Which one: a principal as the audit trail names it (`ada`, `company:690222be-…`), a client id, a server's name, or the id of a token (`jti`, at Entra `uti`). Never a token itself
     key: String,
     /// Why, for the record
     #[arg(long, default_value = "", hide_default_value = true)]
@@ -169,7 +169,7 @@ fn show(revoke: &Revoke, kind: RevocationKind, erased: usize) {
         Kind::User | Kind::Agent | Kind::Workload | Kind::Client
     ) {
         terminal::line(
-            "   a token issued from now on is believed again: disable the account at the identity provider too",
+            "   if it signs in at an identity provider, disable it there too: tokens issued from now on are believed again",
         );
     }
     terminal::line(terminal::dim(format!(

@@ -21,6 +21,14 @@ const COMMANDS: &[&str] = &[
     "key",
     "key new",
     "prove",
+    "vault",
+    "vault status",
+    "vault list",
+    "vault connect",
+    "vault revoke",
+    "vault rotate",
+    "doctor",
+    "doctor entra",
 ];
 
 #[test]
