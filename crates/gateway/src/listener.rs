@@ -276,10 +276,7 @@ async fn visit(
         principal: principal.map(|principal| &**principal.key()),
     };
     let request = Request::from_parts(head, body);
-    front
-        .respond(request, &facts)
-        .await
-        .map(|body| write::whole(body))
+    front.respond(request, &facts).await.map(write::whole)
 }
 
 async fn turned_away(

@@ -74,9 +74,8 @@ struct Shared(Arc<Source>);
 #[async_trait]
 impl Credentials for Shared {
     async fn credential(&self) -> Result<Box<dyn Credential>, Cause> {
-        match self.0.state.lock().unwrap().empty {
-            true => return Err(Arc::new(Empty)),
-            false => {}
+        if self.0.state.lock().unwrap().empty {
+            return Err(Arc::new(Empty));
         }
         Ok(self.0.give())
     }
