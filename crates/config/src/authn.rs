@@ -101,6 +101,11 @@ impl Authn {
         for (name, span, value) in section.entries(problems, "issuers") {
             names.push(name);
             crate::config::check_name(problems, &path, name, span);
+            let others = keys
+                .iter()
+                .map(|key| key.name.as_str())
+                .chain(loopback.as_deref());
+            check_names_of_others(problems, &path, (name, span), others);
             let key = format!("{path}.{}", quoted(name).trim_matches('`'));
             if let Some(issuer) = Issuer::read(problems, &key, (span, value), listen) {
                 check_other_issuers(problems, (name, span), &issuer, &issuers);
@@ -145,6 +150,29 @@ fn check_other_issuers(
             Some(hint.to_owned()),
             Mask::OtherStrings,
         );
+    }
+}
+
+/// Whoever comes with a token is called `ISSUER:SUBJECT`; nobody else may have such a name.
+fn check_names_of_others<'a>(
+    problems: &mut Problems<'_>,
+    path: &str,
+    (issuer, span): (&str, Span),
+    others: impl Iterator<Item = &'a str>,
+) {
+    for other in others {
+        let taken = other
+            .strip_prefix(issuer)
+            .is_some_and(|rest| rest.starts_with(':'));
+        if taken {
+            let message = format!(
+                "{} could be somebody with a token of the issuer {}",
+                quoted(other),
+                quoted(issuer)
+            );
+            let hint = "rename the key or the loopback user, or the issuer".to_owned();
+            problems.push(span, path, message, Some(hint), Mask::OtherStrings);
+        }
     }
 }
 

@@ -67,6 +67,26 @@ fn what_is_no_hash_is_refused() {
 }
 
 #[test]
+fn nobody_is_called_like_somebody_with_a_token() {
+    let issuer = "[authn.issuers.idp]\nkind = \"oidc\"\nissuer = \"https://idp.example.com\"\n";
+    let listen = "[listen]\npublic-url = \"https://gw.example.com\"\nbehind-tls-proxy = true\n";
+    let key = |name: &str| {
+        format!("{listen}[[authn.key]]\nname = \"{name}\"\nhash = \"sha256:{HASH}\"\n{issuer}")
+    };
+    assert_eq!(
+        check(&key("idp:ada")),
+        ["`idp:ada` could be somebody with a token of the issuer `idp`"]
+    );
+    for fine in ["idp", "idpx:ada", "other:idp:ada"] {
+        assert!(crate::parse(&key(fine)).is_ok(), "{fine}");
+    }
+    assert_eq!(
+        check(&format!("{listen}[authn]\nloopback = \"idp:me\"\n{issuer}")),
+        ["`idp:me` could be somebody with a token of the issuer `idp`"]
+    );
+}
+
+#[test]
 fn duplicates_and_gaps_are_problems() {
     let key = |name: &str| format!("[[authn.key]]\nname = \"{name}\"\nhash = \"sha256:{HASH}\"\n");
     assert_eq!(
