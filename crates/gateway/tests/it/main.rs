@@ -13,6 +13,7 @@ mod apps;
 mod asking;
 mod batches;
 mod controls;
+mod credentials;
 mod dying;
 mod empty_policy;
 mod failing_store;
