@@ -4,10 +4,12 @@
 //! an answer than it must, so that little of the machine goes into measuring.
 
 mod caller;
+mod credential;
 mod http;
 mod request;
 
 use std::io::Read as _;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
@@ -33,6 +35,15 @@ pub(crate) struct Load {
     /// How many connections, each with one request at a time
     #[arg(long)]
     pub(crate) connections: usize,
+    /// The token that every request shows, instead of the key
+    #[arg(long)]
+    pub(crate) token: Option<String>,
+    /// The file with the key that the token is bound to
+    #[arg(long, requires = "proof_url")]
+    pub(crate) proof_key: Option<PathBuf>,
+    /// The URL that proofs are for
+    #[arg(long)]
+    pub(crate) proof_url: Option<String>,
     /// Milliseconds before the measured time
     #[arg(long, default_value_t = 100)]
     pub(crate) warm_up: u64,

@@ -8,6 +8,7 @@ mod plan;
 mod proxy;
 mod report;
 mod subject;
+mod tokens;
 mod usage;
 
 use std::io::Write as _;

@@ -14,6 +14,7 @@ use crate::load::{Era, Measured, Workload};
 use crate::plan::{Cell, Plan, Section};
 use crate::report::{self, Memory, Report, Row};
 use crate::subject::{self, AGENTGATEWAY, Subject};
+use crate::tokens::{Issuer, Kind};
 use crate::{Outcome, Run};
 
 /// Measures what `run` asks for.
@@ -100,6 +101,10 @@ impl Bench<'_> {
                     let switched = self.switched()?;
                     self.section(*section, &switched)?;
                 }
+                Section::Identity => {
+                    let callers = self.callers()?;
+                    self.section(*section, &callers)?;
+                }
                 _ => self.section(*section, &subjects)?,
             }
         }
@@ -134,6 +139,15 @@ impl Bench<'_> {
             .into_iter()
             .chain(off)
             .map(|off| self.portcullis(off))
+            .collect()
+    }
+
+    /// The gateway with an issuer, called with a key and with each kind of token.
+    fn callers(&self) -> Outcome<Vec<Subject>> {
+        let issuer = Issuer::start(&self.fresh()?)?;
+        [None, Some(Kind::Rs256), Some(Kind::Es256), Some(Kind::Dpop)]
+            .into_iter()
+            .map(|kind| Subject::called_by(self.program, &self.fresh()?, self.echo, &issuer, kind))
             .collect()
     }
 
@@ -215,7 +229,7 @@ impl Bench<'_> {
     /// Starts a load and waits until it is warm. Without a time to measure, it holds what it has.
     fn load(&self, subject: &Subject, cell: &Cell, measure: u64) -> Outcome<Child> {
         let url = subject.url(cell.endpoint).unwrap_or_default();
-        let arguments = [
+        let mut arguments = vec![
             "load".to_owned(),
             format!("--url={url}"),
             format!("--era={}", cell.era.name()),
@@ -224,6 +238,13 @@ impl Bench<'_> {
             format!("--warm-up={}", self.plan.warm_up),
             format!("--measure={measure}"),
         ];
+        if let Some(shown) = subject.shown() {
+            arguments.push(format!("--token={}", shown.token));
+            if let Some((file, url)) = &shown.proof {
+                arguments.push(format!("--proof-key={}", file.display()));
+                arguments.push(format!("--proof-url={url}"));
+            }
+        }
         let mut load = Child::part(&arguments)?;
         match load.line()?.as_str() {
             "ready" => Ok(load),

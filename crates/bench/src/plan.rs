@@ -13,6 +13,8 @@ pub(crate) enum Section {
     Calls,
     /// The same with each control of Portcullis off in turn
     Controls,
+    /// The same with an API key, and with tokens of an issuer, at 1 and 16 connections
+    Identity,
     /// A call with 100 progress notifications
     Streaming,
     /// Results of 1 MiB
@@ -67,6 +69,13 @@ pub(crate) const CONNECTIONS: [usize; 3] = [1, 16, 64];
 /// The numbers of tools in a list.
 pub(crate) const TOOLS: [usize; 3] = [10, 100, 1_000];
 
+impl Section {
+    /// Whether it compares variants of the gateway with each other, and nothing with others.
+    pub(crate) fn is_of_variants(self) -> bool {
+        matches!(self, Self::Controls | Self::Identity)
+    }
+}
+
 impl Plan {
     /// Under a minute, or under ten.
     pub(crate) fn new(quick: bool) -> Self {
@@ -120,6 +129,9 @@ impl Plan {
                 .iter()
                 .map(|connections| modern(Workload::Echo, Endpoint::Modern, *connections))
                 .collect(),
+            Section::Identity => [1, 16]
+                .map(|connections| modern(Workload::Echo, Endpoint::Modern, connections))
+                .to_vec(),
             Section::Streaming => vec![modern(Workload::Progress, Endpoint::Modern, 1)],
             Section::Large => [Workload::Large, Workload::LargeText]
                 .map(|workload| modern(workload, Endpoint::Modern, 1))

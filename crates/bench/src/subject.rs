@@ -8,7 +8,9 @@ use std::path::Path;
 
 use crate::child::{self, Child};
 use crate::plan::{Endpoint, TOOLS};
+use crate::tokens::{Issuer, Kind, Shown};
 use crate::{Outcome, usage};
+use portcullis::Setup;
 
 /// The API key that every request shows. It opens nothing but the gateway of this run.
 pub(crate) const KEY: &str = "bench-key-that-only-this-run-knows";
@@ -18,6 +20,8 @@ pub(crate) const DIRECT: &str = "direct";
 pub(crate) const PROXY: &str = "bare hyper proxy";
 pub(crate) const PORTCULLIS: &str = "portcullis";
 pub(crate) const AGENTGATEWAY: &str = "agentgateway";
+/// The gateway with an issuer configured, called with a key all the same.
+pub(crate) const API_KEY: &str = "API key";
 
 /// Something that answers as an MCP server.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub(crate) struct Subject {
     /// The process that is measured; without it, the server is asked directly.
     process: Option<Child>,
     urls: BTreeMap<Endpoint, String>,
+    /// What requests show instead of the key.
+    shown: Option<Shown>,
 }
 
 impl Subject {
@@ -35,6 +41,7 @@ impl Subject {
             name: DIRECT.to_owned(),
             process: None,
             urls: single_servers(echo),
+            shown: None,
         }
     }
 
@@ -47,6 +54,7 @@ impl Subject {
             name: PROXY.to_owned(),
             process: Some(process),
             urls: single_servers(port),
+            shown: None,
         })
     }
 
@@ -58,9 +66,40 @@ impl Subject {
         off: Option<&str>,
     ) -> Outcome<Self> {
         let name = off.map_or_else(|| PORTCULLIS.to_owned(), |off| format!("without {off}"));
+        let setup = Setup { off, keys: None };
+        Self::gateway(name, program, folder, echo, &setup)
+    }
+
+    /// The gateway with an issuer, called with its tokens or, without a kind, with a key.
+    pub(crate) fn called_by(
+        program: &Path,
+        folder: &Path,
+        echo: u16,
+        issuer: &Issuer,
+        kind: Option<Kind>,
+    ) -> Outcome<Self> {
+        let name = kind.map_or(API_KEY, Kind::name).to_owned();
+        let setup = Setup {
+            off: None,
+            keys: Some(&issuer.keys_url),
+        };
+        let mut subject = Self::gateway(name, program, folder, echo, &setup)?;
+        subject.shown = kind
+            .map(|kind| issuer.token(kind, &path(Endpoint::Modern)))
+            .transpose()?;
+        Ok(subject)
+    }
+
+    fn gateway(
+        name: String,
+        program: &Path,
+        folder: &Path,
+        echo: u16,
+        setup: &Setup<'_>,
+    ) -> Outcome<Self> {
         let port = child::free_port()?;
         let folder = folder.join(name.replace(' ', "-"));
-        let mut command = portcullis::command(program, &folder, port, echo, off)?;
+        let mut command = portcullis::command(program, &folder, port, echo, setup)?;
         let process = Child::program(&name, &mut command, port, &folder.join("log"))?;
         let urls = endpoints()
             .map(|endpoint| {
@@ -74,6 +113,7 @@ impl Subject {
             name,
             process: Some(process),
             urls,
+            shown: None,
         })
     }
 
@@ -96,12 +136,18 @@ impl Subject {
             name: AGENTGATEWAY.to_owned(),
             process: Some(process),
             urls,
+            shown: None,
         })
     }
 
     /// Where this endpoint is; `None` when the subject has none.
     pub(crate) fn url(&self, endpoint: Endpoint) -> Option<&str> {
         self.urls.get(&endpoint).map(String::as_str)
+    }
+
+    /// What requests show instead of the key.
+    pub(crate) fn shown(&self) -> Option<&Shown> {
+        self.shown.as_ref()
     }
 
     /// CPU seconds that its process used so far.

@@ -16,7 +16,7 @@ pub(crate) struct Bench {
     /// Measure this agentgateway too
     #[arg(long, value_name = "PATH")]
     agentgateway: Option<PathBuf>,
-    /// Measure these sections only: calls, controls, streaming, large, lists, memory
+    /// Measure these sections only: calls, controls, identity, streaming, large, lists, memory
     #[arg(long, value_name = "SECTION")]
     only: Option<String>,
     /// The folder for bench.json and bench.svg

@@ -18,6 +18,7 @@ use portcullis_policy::{
     Action, Context, Policies, Principal, PrincipalKind, Query, Source, Target,
 };
 use portcullis_shield::{Direction, Settings, Shield, Verdict};
+use portcullis_token::{Expected, Issuer, KeySet, Presented, peek, validate};
 
 /// A piece of work: prepares its input, then does itself so many times.
 type Work = fn(usize) -> Option<()>;
@@ -36,6 +37,9 @@ const WORKS: &[(&str, usize, Work)] = &[
     ("authorize-1", 400, |times| authorize(1, times)),
     ("authorize-10", 300, |times| authorize(10, times)),
     ("authorize-100", 60, |times| authorize(100, times)),
+    ("token-first", 40, |times| token(times, false)),
+    ("token-again", 200, |times| token(times, true)),
+    ("call-with-token", 200, call_with_token),
     ("screen-plain-1k", 200, |times| {
         screen(&plain(1_024), Verdict::Allow, times)
     }),
@@ -219,6 +223,60 @@ fn screen(json: &str, verdict: Verdict, times: usize) -> Option<()> {
         (screening.verdict == verdict).then_some(())?;
     }
     Some(())
+}
+
+/// A token of RFC 9068 by ES256 with ten groups, and the keys of its issuer, whose private key nobody
+/// has any more.
+const TOKEN: &str = include_str!("counted/token.jwt");
+const KEYS: &str = include_str!("counted/keys.json");
+/// A minute after it was issued.
+const ISSUED: u64 = 1_900_000_060;
+
+/// Reads and judges a token: whose signature was verified before, or has to be verified.
+fn token(times: usize, again: bool) -> Option<()> {
+    let issuer = Issuer::standard("bench", "https://issuer.example/bench");
+    let mut keys = KeySet::parse(KEYS.as_bytes()).ok()?;
+    for _ in 0..times {
+        if !again {
+            // Another set of the same keys has verified nothing yet.
+            keys = KeySet::parse(KEYS.as_bytes()).ok()?;
+        }
+        black_box(identity(&issuer, &keys)?);
+    }
+    Some(())
+}
+
+/// All that is done to a call before policies are asked, for a caller with a token.
+fn call_with_token(times: usize) -> Option<()> {
+    let issuer = Issuer::standard("bench", "https://issuer.example/bench");
+    let keys = KeySet::parse(KEYS.as_bytes()).ok()?;
+    let text = call();
+    for _ in 0..times {
+        black_box(identity(&issuer, &keys)?);
+        let message = Message::parse(black_box(&text).clone().into_bytes(), &Limits::default());
+        let message = message.ok()?;
+        black_box(meta::modern(message.params()).ok()??);
+        let agreed = headers::agree(
+            black_box(Some("2026-07-28")),
+            Some("tools/call"),
+            Some("echo"),
+            &message,
+        );
+        black_box(agreed.ok()?);
+    }
+    Some(())
+}
+
+fn identity(issuer: &Issuer, keys: &KeySet) -> Option<portcullis_token::Identity> {
+    let audiences = ["https://gateway.example/mcp/papers".to_owned()];
+    let expected = Expected {
+        audiences: &audiences,
+        now: ISSUED,
+        presented: Presented::Bearer,
+        certificate: None,
+    };
+    let peeked = peek(black_box(TOKEN).trim_end()).ok()?;
+    validate(&peeked, issuer, keys, &expected).ok()
 }
 
 /// A modern `tools/call` as a host sends it.

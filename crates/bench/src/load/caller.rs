@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::net::TcpStream;
 
+use super::credential::Credential;
 use super::http::{Connection, Response};
 use super::request::{ECHO, Target, Template};
 use super::{Era, Load, Workload};
@@ -21,6 +22,7 @@ pub(super) struct Caller {
     connection: Connection<TcpStream>,
     target: Target,
     workload: Workload,
+    credential: Credential,
     first: Template,
     response: Response,
 }
@@ -28,7 +30,8 @@ pub(super) struct Caller {
 impl Caller {
     /// Connects, opens a session where there are sessions, and does the operation once.
     pub(super) async fn open(load: &Load, number: usize) -> Result<Self, Error> {
-        let target = Target::parse(&load.url, load.era)
+        let credential = Credential::new(load, number).map_err(|problem| wrong(&problem))?;
+        let target = Target::parse(&load.url, load.era, credential.authorization())
             .ok_or_else(|| wrong("the address is no http://host:port/path"))?;
         let stream = TcpStream::connect(&target.authority).await?;
         stream.set_nodelay(true)?;
@@ -37,20 +40,35 @@ impl Caller {
             first: target.template(load.workload, number),
             target,
             workload: load.workload,
+            credential,
             response: Response::default(),
         };
         if load.era == Era::Legacy {
             caller.open_session().await?;
             caller.first = caller.target.template(load.workload, number);
         }
-        caller.operate().await?;
+        let first = caller.operate().await;
+        // Proofs need a nonce, which the first answer names (RFC 9449 section 9).
+        match caller.response.nonce.take() {
+            Some(nonce) if caller.response.status == 401 => {
+                let prepared = caller.credential.prepare(nonce, load);
+                prepared.map_err(|problem| wrong(&problem))?;
+                caller.operate().await?;
+            }
+            _ => first?,
+        }
         Ok(caller)
     }
 
     /// Does the operation and looks whether the answer is one.
     pub(super) async fn operate(&mut self) -> Result<(), Error> {
+        let proof = self.credential.proof().map_err(|problem| wrong(&problem))?;
+        let request = match &proof {
+            None => self.first.next(),
+            Some(proof) => self.first.next_proven(proof),
+        };
         self.connection
-            .exchange(self.first.next(), &mut self.response)
+            .exchange(request, &mut self.response)
             .await?;
         self.answered()?;
         if self.workload != Workload::List {

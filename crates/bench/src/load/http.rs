@@ -22,6 +22,8 @@ pub(super) struct Connection<S> {
 pub(super) struct Response {
     pub(super) status: u16,
     pub(super) session: Option<String>,
+    /// The nonce that proofs of possession need.
+    pub(super) nonce: Option<String>,
     pub(super) body: Vec<u8>,
 }
 
@@ -122,6 +124,8 @@ fn head(bytes: &[u8], response: &mut Response) -> Result<Option<(usize, Framing)
             framing = Framing::Chunked;
         } else if header.name.eq_ignore_ascii_case("mcp-session-id") {
             response.session = String::from_utf8(header.value.to_vec()).ok();
+        } else if header.name.eq_ignore_ascii_case("dpop-nonce") {
+            response.nonce = String::from_utf8(header.value.to_vec()).ok();
         }
     }
     Ok(Some((length, framing)))

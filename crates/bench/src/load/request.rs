@@ -5,6 +5,8 @@ use super::{Era, Workload};
 /// The text that goes out and comes back.
 pub(super) const ECHO: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const FIRST_ID: u32 = 10_000_000;
+/// What ends a head.
+const END: &str = "\r\n";
 
 /// One request, ready to be sent again and again. Its id has eight digits.
 #[derive(Clone, Debug)]
@@ -12,6 +14,10 @@ pub(super) struct Template {
     bytes: Vec<u8>,
     id_at: usize,
     id: u32,
+    /// Where the proof of possession is put in.
+    proof_at: usize,
+    /// The bytes with a proof.
+    proven: Vec<u8>,
 }
 
 impl Template {
@@ -22,6 +28,8 @@ impl Template {
         let id_in_body = r#"{"jsonrpc":"2.0","id":"#.len();
         let head = target.head(Some(method), name, body.len());
         Self {
+            proof_at: head.len() - END.len(),
+            proven: Vec::new(),
             id_at: head.len() + id_in_body,
             bytes: [head, body].concat().into_bytes(),
             id: FIRST_ID,
@@ -37,6 +45,23 @@ impl Template {
         }
         &self.bytes
     }
+
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The same with a proof of possession in a header.
+    pub(super) fn next_proven(&mut self, proof: &str) -> &[u8] {
+        self.next();
+        self.proven.clear();
+        if let Some((head, rest)) = self.bytes.split_at_checked(self.proof_at) {
+            for part in [head, b"dpop: ", proof.as_bytes(), b"\r\n", rest] {
+                self.proven.extend_from_slice(part);
+            }
+        }
+        &self.proven
+    }
 }
 
 /// Where requests go and in what form.
@@ -47,17 +72,20 @@ pub(super) struct Target {
     pub(super) path: String,
     pub(super) era: Era,
     pub(super) session: Option<String>,
+    /// The value of the `Authorization` header.
+    pub(super) authorization: String,
 }
 
 impl Target {
     /// Reads `http://host:port/path`.
-    pub(super) fn parse(url: &str, era: Era) -> Option<Self> {
+    pub(super) fn parse(url: &str, era: Era, authorization: String) -> Option<Self> {
         let (authority, path) = url.strip_prefix("http://")?.split_once('/')?;
         Some(Self {
             authority: authority.to_owned(),
             path: format!("/{path}"),
             era,
             session: None,
+            authorization,
         })
     }
 
@@ -72,10 +100,8 @@ impl Target {
     /// key that only Portcullis asks for included.
     fn head(&self, method: Option<&str>, name: Option<&str>, length: usize) -> String {
         let mut head = format!(
-            "POST {} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\naccept: application/json, text/event-stream\r\ncontent-type: application/json\r\nuser-agent: portcullis-bench\r\ncontent-length: {length}\r\n",
-            self.path,
-            self.authority,
-            crate::subject::KEY,
+            "POST {} HTTP/1.1\r\nhost: {}\r\nauthorization: {}\r\naccept: application/json, text/event-stream\r\ncontent-type: application/json\r\nuser-agent: portcullis-bench\r\ncontent-length: {length}\r\n",
+            self.path, self.authority, self.authorization,
         );
         let mut add = |name: &str, value: &str| {
             for part in [name, ": ", value, "\r\n"] {
@@ -99,7 +125,7 @@ impl Target {
                 }
             }
         }
-        head.push_str("\r\n");
+        head.push_str(END);
         head
     }
 

@@ -33,7 +33,8 @@ fn every_request_has_its_own_id_and_the_length_that_its_head_says() {
         Workload::List,
     ];
     for era in [Era::Legacy, Era::Modern] {
-        let mut target = Target::parse("http://127.0.0.1:1/10/a", era).unwrap();
+        let mut target =
+            Target::parse("http://127.0.0.1:1/10/a", era, "Bearer k".to_owned()).unwrap();
         target.session = Some("s".to_owned());
         for workload in workloads {
             let mut template = target.template(workload, 3);
@@ -48,6 +49,10 @@ fn every_request_has_its_own_id_and_the_length_that_its_head_says() {
                 ids.push(json["id"].as_u64().unwrap());
             }
             assert_ne!(ids[0], ids[1]);
+            let proven = String::from_utf8(template.next_proven("a.b.c").to_vec()).unwrap();
+            let plain = String::from_utf8(template.bytes().to_vec()).unwrap();
+            assert_eq!(proven.replace("dpop: a.b.c\r\n", ""), plain);
+            assert!(proven.contains("\r\ndpop: a.b.c\r\n\r\n{"));
         }
     }
 }

@@ -4,7 +4,6 @@
 use serde::Serialize;
 
 use super::{Report, Row};
-use crate::plan::Section;
 use crate::subject::{AGENTGATEWAY, DIRECT, PORTCULLIS, PROXY};
 
 /// One comparison.
@@ -31,7 +30,7 @@ pub(super) fn all(report: &Report) -> Vec<Ratio> {
     let mut ratios = Vec::new();
     for (subject, to) in pairs {
         let rows = report.rows.iter().filter(|row| row.subject == subject);
-        for row in rows.filter(|row| row.section != Section::Controls) {
+        for row in rows.filter(|row| !row.section.is_of_variants()) {
             ratios.extend(peer(report, row, to).map(|other| ratio(report, row, other, to)));
         }
     }

@@ -6,7 +6,7 @@ use super::ratio::{self, Ratio};
 use super::{Memory, Report, Row};
 use crate::load::Workload;
 use crate::plan::Section;
-use crate::subject::{DIRECT, PORTCULLIS};
+use crate::subject::{API_KEY, DIRECT, PORTCULLIS};
 
 pub(super) fn render(report: &Report) -> String {
     let mut text = String::new();
@@ -23,6 +23,7 @@ pub(super) fn render(report: &Report) -> String {
         text.push('\n');
     }
     controls(report, &mut text);
+    callers(report, &mut text);
     memory(&report.memory, &mut text);
     ratios(&ratio::all(report), &mut text);
     for problem in &report.problems {
@@ -31,11 +32,11 @@ pub(super) fn render(report: &Report) -> String {
     text
 }
 
-/// The rows of each cell but those of the controls, with its title, in the order of measuring.
+/// The rows of each cell but those of the variants, with its title, in the order of measuring.
 fn groups(report: &Report) -> Vec<(String, Vec<&Row>)> {
     let mut groups: Vec<(String, Vec<&Row>)> = Vec::new();
     let rows = report.rows.iter();
-    for row in rows.filter(|row| row.section != Section::Controls) {
+    for row in rows.filter(|row| !row.section.is_of_variants()) {
         let title = title(row);
         match groups.iter_mut().find(|(known, _)| *known == title) {
             Some((_, rows)) => rows.push(row),
@@ -120,6 +121,40 @@ fn controls(report: &Report, text: &mut String) {
                 number(Some(all_on.p50_us - row.p50_us).filter(|_| !on)),
                 number(row.cpu_us()),
                 number(cpu.map(|(all, own)| all - own).filter(|_| !on)),
+                number(Some(row.per_second)),
+            ]);
+        }
+        text.push_str(&aligned(&lines));
+        text.push('\n');
+    }
+}
+
+/// What each kind of token adds to a call with an API key.
+fn callers(report: &Report, text: &mut String) {
+    let rows = || {
+        let rows = report.rows.iter();
+        rows.filter(|row| row.section == Section::Identity)
+    };
+    for key in rows().filter(|row| row.subject == API_KEY) {
+        let _ = writeln!(
+            text,
+            "who calls, {} (what it adds to a call with an API key)",
+            title(key)
+        );
+        let mut lines = vec![
+            ["", "p50 us", "adds us", "CPU us/call", "adds us", "calls/s"]
+                .map(str::to_owned)
+                .to_vec(),
+        ];
+        for row in rows().filter(|row| row.same_cell(key)) {
+            let other = row.subject != API_KEY;
+            let cpu = row.cpu_us().zip(key.cpu_us());
+            lines.push(vec![
+                row.subject.clone(),
+                number(Some(row.p50_us)),
+                number(Some(row.p50_us - key.p50_us).filter(|_| other)),
+                number(row.cpu_us()),
+                number(cpu.map(|(own, key)| own - key).filter(|_| other)),
                 number(Some(row.per_second)),
             ]);
         }

@@ -1,6 +1,7 @@
 use crate::load::{Era, Measured, Workload};
 use crate::plan::{Cell, Endpoint, Section};
-use crate::subject::{AGENTGATEWAY, DIRECT, PORTCULLIS, PROXY};
+use crate::subject::{AGENTGATEWAY, API_KEY, DIRECT, PORTCULLIS, PROXY};
+use crate::tokens::Kind;
 
 use super::{Machine, Memory, Report, Row, chart, json, median, ratio, table};
 
@@ -113,6 +114,31 @@ fn the_tables_name_everything() {
       portcullis / bare hyper proxy: echo, modern, 16 conn.         3.00     0.50  4.00
       portcullis / agentgateway: echo, modern, 16 conn.             0.50     2.00  0.50
       agentgateway / bare hyper proxy: echo, modern, 16 conn.       6.00     0.25  8.00
+    ");
+}
+
+#[test]
+fn kinds_of_token_are_compared_with_the_key_and_with_nothing_else() {
+    let identity = |subject: &str, p50_us: f64, cpu: f64| Row {
+        section: Section::Identity,
+        ..row(subject, p50_us, 4_000, Some(cpu))
+    };
+    let report = Report {
+        rows: vec![
+            identity(API_KEY, 250.0, 0.8),
+            identity(Kind::Rs256.name(), 270.0, 0.9),
+        ],
+        memory: Vec::new(),
+        ..report()
+    };
+    assert!(ratio::all(&report).is_empty());
+    insta::assert_snapshot!(table::render(&report), @r"
+    Portcullis 1.2.3, quick bench of 10 s on A <processor> (2 cores, linux)
+
+    who calls, tools/call, 64 bytes there and back, modern, 16 connections (what it adds to a call with an API key)
+                 p50 us  adds us  CPU us/call  adds us  calls/s
+      API key       250        -          200        -    4,000
+      JWT RS256     270     20.0          225     25.0    4,000
     ");
 }
 
