@@ -43,7 +43,29 @@ pub(crate) enum Reason {
     GroupsUnavailable,
 }
 
+impl Reason {
+    /// Those that no rule about tokens is the cause of, with what the answer has to be.
+    const OWN: [(Reason, Kind); 7] = [
+        (Reason::NoCredential, Kind::Missing),
+        (Reason::ProofMissing, Kind::Invalid),
+        (Reason::IssuerNotTaken, Kind::Invalid),
+        (Reason::IssuerAmbiguous, Kind::Invalid),
+        (Reason::IssuerUnavailable, Kind::Unavailable),
+        (Reason::IntrospectionRefused, Kind::Unavailable),
+        (Reason::GroupsUnavailable, Kind::Unavailable),
+    ];
+}
+
 impl Rejected {
+    /// Every way in which a credential is refused, for the reference.
+    #[must_use]
+    pub fn all() -> Vec<Rejected> {
+        let own = Reason::OWN.into_iter();
+        own.map(|(reason, kind)| Rejected::new(reason, kind))
+            .chain(Rejection::ALL.iter().map(|one| Rejected::from(*one)))
+            .collect()
+    }
+
     /// There is no credential.
     #[must_use]
     pub fn missing() -> Rejected {
@@ -186,21 +208,8 @@ mod tests {
 
     #[test]
     fn every_reason_has_an_id_of_its_own() {
-        let ours = [
-            Reason::NoCredential,
-            Reason::ProofMissing,
-            Reason::IssuerNotTaken,
-            Reason::IssuerAmbiguous,
-            Reason::IssuerUnavailable,
-            Reason::IntrospectionRefused,
-            Reason::GroupsUnavailable,
-        ];
-        let tokens = Rejection::ALL.iter().map(|one| Reason::Token(*one));
-        let codes: Vec<_> = ours
-            .into_iter()
-            .chain(tokens)
-            .map(|reason| Rejected::invalid(reason).code())
-            .collect();
+        let codes: Vec<_> = Rejected::all().iter().map(Rejected::code).collect();
+        assert_eq!(codes.len(), Rejection::ALL.len() + Reason::OWN.len());
         let distinct: std::collections::BTreeSet<_> = codes.iter().collect();
         assert_eq!(distinct.len(), codes.len());
         let is_kebab = |code: &str| code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');

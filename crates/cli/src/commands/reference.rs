@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 use portcullis_config::CONTROLS;
 use portcullis_gateway::refusal::Reason;
+use portcullis_identity::{Kind, Rejected};
 
 use crate::exit::Exit;
 use crate::terminal;
@@ -91,6 +92,30 @@ fn refusals() -> String {
             face.code,
             face.origin.as_str(),
             face.help.replace('|', "\\|")
+        ));
+    }
+    page.push_str(&credentials());
+    page
+}
+
+/// What stands behind `credential-missing`, `credential-invalid`, `scope-insufficient` and
+/// `issuer-unavailable` when a token is shown.
+fn credentials() -> String {
+    let mut page = "\n## Credentials of callers\n\nOf a token or a proof of possession that is not taken, the audit entry has the rule that it breaks.\nThe caller is told the text, in the message of the error and in the challenge.\n\n| Reason | Text | HTTP | `error` of the challenge |\n|---|---|---|---|\n".to_owned();
+    for rejected in Rejected::all() {
+        let status = match rejected.kind() {
+            Kind::InsufficientScope => 403,
+            Kind::Unavailable => 503,
+            Kind::Missing | Kind::Invalid | Kind::UseDpopNonce { .. } => 401,
+        };
+        let error = match rejected.oauth_error() {
+            Some(error) => format!("`{error}`"),
+            None => "-".to_owned(),
+        };
+        page.push_str(&format!(
+            "| `{}` | {} | {status} | {error} |\n",
+            rejected.code(),
+            rejected.text()
         ));
     }
     page

@@ -298,6 +298,20 @@ fn own_servers_are_not_started_and_need_not_work() {
 }
 
 #[test]
+fn nobody_outside_is_asked_about_callers() {
+    let place = place("");
+    // Neither the issuer nor the files are there.
+    let configuration = "[authn.issuers.corp]\nkind = \"oidc\"\nissuer = \"https://idp.example/realm\"\nca = \"none.pem\"\n\
+         [authn.issuers.corp.client]\nid = \"gateway\"\nsecret = \"file:none.txt\"\n\
+         [servers.s]\ncommand = \"no-such-program\"\n[profiles.p]\nservers = [\"s\"]\nresource = \"https://gw.example/p\"\n";
+    place.write("portcullis.toml", configuration);
+    let account = account(&place, 0);
+    check_all_active(&account);
+    let note = account["notes"][0].as_str().unwrap();
+    assert!(note.starts_with("not exercised: corp."), "{note}");
+}
+
+#[test]
 fn origins_and_addresses_of_the_configuration_count() {
     let configuration = "[listen]\naddress = \"0.0.0.0:8642\"\nbehind-tls-proxy = true\nallowed-origins = [\"https://chat.example\"]\n\
          [[authn.key]]\nname = \"ada\"\nhash = \"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"\n";
