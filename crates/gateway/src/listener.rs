@@ -10,6 +10,7 @@ mod edge;
 mod forwarded;
 mod patience;
 mod tls;
+mod unread;
 mod write;
 
 use std::convert::Infallible;
@@ -40,6 +41,7 @@ use crate::protocol::claims_modern;
 use crate::refusal::{Reason, Refusal};
 use capacity::Capacity;
 use patience::{Activity, Answering, Watched};
+use unread::Unread;
 use write::Body;
 
 pub use tls::{ClientCertificates, Tls, TlsError, TlsKey, TlsSettings};
@@ -185,6 +187,13 @@ async fn converse<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
 
 async fn respond(gateway: &Arc<Gateway>, request: Request<Incoming>, peer: Peer) -> Response<Body> {
     let (head, body) = request.into_parts();
+    let body = Unread::new(body, &head.headers);
+    let response = answer(gateway, head, &body, peer).await;
+    body.forget().await;
+    response
+}
+
+async fn answer(gateway: &Arc<Gateway>, head: Parts, body: &Unread, peer: Peer) -> Response<Body> {
     let snapshot = gateway.snapshot();
     if head.method == Method::GET && head.uri.path() == "/healthz" {
         return write::healthy();
@@ -243,9 +252,9 @@ async fn respond(gateway: &Arc<Gateway>, request: Request<Incoming>, peer: Peer)
     let entry = pipeline::begin(gateway, &arrival.facts, None);
     // A host in a session may lose its connection and not mean it.
     let answer = if pipeline::is_in_session(&arrival.facts) {
-        let served = Arc::clone(gateway);
+        let (served, body) = (Arc::clone(gateway), body.clone());
         let making =
-            async move { pipeline::serve(&served, entry, arrival, read(body, limit)).await };
+            async move { pipeline::serve(&served, entry, arrival, read(&body, limit)).await };
         detach::Detachable::new(making, gateway.detached()).await
     } else {
         pipeline::serve(gateway, entry, arrival, read(body, limit)).await
@@ -262,7 +271,7 @@ async fn respond(gateway: &Arc<Gateway>, request: Request<Incoming>, peer: Peer)
 async fn visit(
     front: &Front,
     head: Parts,
-    body: Incoming,
+    body: &Unread,
     remote: SocketAddr,
     principal: Option<&Principal>,
 ) -> Response<Body> {
@@ -301,7 +310,10 @@ fn names_session(arrival: &Arrival) -> bool {
 }
 
 /// Reads a body within its limits of size and time.
-async fn read(body: Incoming, limit: usize) -> Result<Received, Refusal> {
+async fn read(body: &Unread, limit: usize) -> Result<Received, Refusal> {
+    let Some(body) = body.take() else {
+        return Ok(Received::Bytes(Vec::new()));
+    };
     let collected = tokio::time::timeout(SLOW_CLIENT, Limited::new(body, limit).collect()).await;
     match collected {
         Err(_) => {
