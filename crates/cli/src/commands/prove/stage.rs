@@ -181,7 +181,9 @@ impl Stage {
             })?;
         let approved = records
             .into_iter()
-            .filter(|record| record.state == State::Approved);
+            .filter(|record| record.state == State::Approved)
+            // Each stage takes the canary's program as it finds it: this one may be updated meanwhile.
+            .filter(|record| record.key.kind != "identity");
         let observation = |DefinitionRecord {
                                key,
                                hash,
