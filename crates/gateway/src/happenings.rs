@@ -363,3 +363,6 @@ fn log_front(event: &front::Event) {
         tracing::info!(kind, %peer, issuer, client, subject, reference, "front door");
     }
 }
+
+#[cfg(test)]
+mod tests;
