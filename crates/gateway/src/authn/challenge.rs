@@ -54,22 +54,25 @@ impl Challenges {
             .profiles
             .iter()
             .map(|(name, profile)| {
-                let mut taken = config
+                let resource = config.resource(profile);
+                let taken: Vec<&config::Issuer> = config
                     .authn
                     .issuers
                     .iter()
                     .filter(|(issuer, _)| profile.takes(issuer))
                     .map(|(_, issuer)| issuer)
-                    .peekable();
-                let takes_tokens = taken.peek().is_some();
+                    .collect();
+                let takes_tokens = !taken.is_empty();
                 let door = Door {
-                    metadata_url: config
-                        .resource(profile)
+                    metadata_url: resource
+                        .as_deref()
                         .filter(|_| takes_tokens)
-                        .and_then(|resource| metadata_url(&resource)),
-                    scopes: profile.scopes.clone(),
+                        .and_then(metadata_url),
+                    scopes: announced(&profile.scopes, resource.as_deref(), &taken),
                     bound: takes_tokens
-                        && taken.all(|issuer| issuer.bound_tokens == config::BoundTokens::Required),
+                        && taken
+                            .iter()
+                            .all(|issuer| issuer.bound_tokens == config::BoundTokens::Required),
                 };
                 (name.clone(), door)
             })
@@ -202,6 +205,23 @@ impl Entra {
 fn with_metadata(challenge: Option<Challenge>, resource: &Resource<'_>) -> Vec<Challenge> {
     let general = challenge::bearer(resource, None);
     challenge.into_iter().chain([general]).collect()
+}
+
+/// The scopes as clients are to ask for them, which is how the metadata names them: Entra takes a bare
+/// scope for one of Microsoft Graph, and behind a front door the gateway qualifies it.
+fn announced(
+    scopes: &[String],
+    resource: Option<&str>,
+    issuers: &[&config::Issuer],
+) -> Vec<String> {
+    let is_bare_entra = issuers
+        .iter()
+        .all(|issuer| matches!(issuer.kind, IssuerKind::Entra(_)) && issuer.front_door.is_none());
+    let qualified = |scope: &String| match resource.filter(|_| is_bare_entra) {
+        Some(resource) if !scope.contains('/') => format!("{resource}/{scope}"),
+        _ => scope.clone(),
+    };
+    scopes.iter().map(qualified).collect()
 }
 
 impl Issuer {
