@@ -20,3 +20,4 @@ mod interop;
 mod place;
 mod probes;
 mod prove;
+mod sign_in;
