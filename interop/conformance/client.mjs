@@ -5,7 +5,13 @@
 //
 // It exits with 1 and one line on stderr when a step fails that should not. What the suite wants to
 // see, it sees at its own server.
+//
+// In the scenarios of `auth/`, the client that signs in at the suite's server is Portcullis. This
+// program is the host in front of it, and the person: it opens the page that it is sent to.
 
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 
 const MODERN = "2026-07-28";
@@ -103,6 +109,39 @@ const scenarios = {
   },
 };
 
+const BROWSER = fileURLToPath(new URL("../clients/browser.mjs", import.meta.url));
+/** More than any scenario needs, and few enough to end. */
+const MOST_SIGN_INS = 4;
+
+/** Lists and calls, and signs in as often as it is asked to. */
+const signedIn = {
+  capabilities: { elicitation: { url: {} } },
+  async run(client) {
+    // A modern server asks in its result, which the SDK answers and calls again.
+    client.setRequestHandler("elicitation/create", async ({ params }) => {
+      await open(params.url);
+      return { action: "accept" };
+    });
+    await client.listTools();
+    for (let time = 0; ; time += 1) {
+      try {
+        await client.callTool({ name: "test-tool", arguments: {} });
+        break;
+      } catch (error) {
+        // A legacy one says it with an error.
+        const page = error.data?.elicitations?.[0]?.url ?? error.data?.url;
+        if (page === undefined || time === MOST_SIGN_INS) throw error;
+        await open(page);
+      }
+    }
+    await client.listTools();
+  },
+};
+
+async function open(page) {
+  await promisify(execFile)(process.execPath, [BROWSER, page]);
+}
+
 // A client may refuse a call itself. Whether it should have, the suite judges.
 async function unlessRefused(call) {
   try {
@@ -113,7 +152,7 @@ async function unlessRefused(call) {
 }
 
 async function main() {
-  const plan = scenarios[scenario];
+  const plan = scenario.startsWith("auth/") ? signedIn : scenarios[scenario];
   if (!plan) throw new Error(`no scenario ${scenario}`);
   const client = new Client(
     { name: "portcullis-conformance", version: "1.0.0" },

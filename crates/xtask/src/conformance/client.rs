@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::Outcome;
+use crate::conformance::auth;
 use crate::conformance::gateway::Gateway;
 use crate::conformance::place::Place;
 
@@ -15,9 +16,10 @@ use crate::conformance::place::Place;
 /// When Portcullis does not start, or the client fails.
 pub(crate) fn run(root: &Path, url: &str, direct: bool) -> Outcome {
     let place = Place::new(root)?;
+    let sign_in = auth::of_scenario()?;
     let gateway = match direct {
         true => None,
-        false => Some(Gateway::start_loud(&place, url)?),
+        false => Some(Gateway::start_loud(&place, url, sign_in.as_ref())?),
     };
     let target = gateway.as_ref().map_or(url, Gateway::url);
     let status = Command::new(place.node())

@@ -69,6 +69,21 @@ pub(super) fn failures(title: &str, scenarios: &[String], results: &Results) -> 
         .collect()
 }
 
+/// What fails, warns or is missing in a run that there is no other to compare with.
+pub(super) fn complaints(scenarios: &[String], results: &Results) -> Vec<Difference> {
+    let mut found = missing(scenarios, results);
+    for (check, tally) in &results.checks {
+        if tally.failed + tally.warned > 0 {
+            found.push(Difference {
+                scenario: check.scenario.clone(),
+                check: check.id.clone(),
+                why: format!("{}{}", Counts(tally), message(tally)),
+            });
+        }
+    }
+    found
+}
+
 fn missing(scenarios: &[String], results: &Results) -> Vec<Difference> {
     scenarios
         .iter()

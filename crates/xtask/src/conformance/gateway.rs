@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::process::Command;
 
+use super::auth::SignIn;
 use super::place::{Place, problem};
 use super::process::Running;
 
@@ -48,26 +49,35 @@ impl Gateway {
     /// When it does not start.
     pub(super) fn start(place: &Place, upstream: &str, name: &str) -> Result<Self, String> {
         let log = log(place, &format!("{name}-portcullis"))?;
-        Self::start_with(place, upstream, log)
+        Self::start_with(place, upstream, None, log)
     }
 
-    /// With what it prints on our standard error.
+    /// With what it prints on our standard error, and with a way to sign in at the server.
     ///
     /// # Errors
     /// When it does not start.
-    pub(super) fn start_loud(place: &Place, upstream: &str) -> Result<Self, String> {
-        Self::start_with(place, upstream, std::io::stderr())
+    pub(super) fn start_loud(
+        place: &Place,
+        upstream: &str,
+        sign_in: Option<&SignIn>,
+    ) -> Result<Self, String> {
+        Self::start_with(place, upstream, sign_in, std::io::stderr())
     }
 
     fn start_with(
         place: &Place,
         upstream: &str,
+        sign_in: Option<&SignIn>,
         log: impl Write + Send + 'static,
     ) -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|error| format!("a temporary folder: {error}"))?;
         for (name, text) in [
-            ("portcullis.toml", configuration(upstream)),
+            ("portcullis.toml", configuration(upstream, sign_in)?),
             ("everything.cedar", POLICY.to_owned()),
+            (
+                "secret",
+                sign_in.map_or_else(String::new, |one| one.secret.clone()),
+            ),
         ] {
             let path = folder.path().join(name);
             fs::write(&path, text).map_err(|error| problem(&path, &error))?;
@@ -102,26 +112,46 @@ impl Gateway {
 
 const POLICY: &str = "@id(\"conformance\")\npermit (principal, action, resource);\n";
 
-fn configuration(upstream: &str) -> String {
-    format!(
+fn configuration(upstream: &str, sign_in: Option<&SignIn>) -> Result<String, String> {
+    // Who signs in comes back to an address that is known before.
+    let port = match sign_in {
+        Some(_) => free_port()?,
+        None => 0,
+    };
+    let public = sign_in.map_or_else(String::new, |_| {
+        format!("public-url = \"http://127.0.0.1:{port}\"")
+    });
+    let auth = sign_in.map_or("", |one| &one.section);
+    Ok(format!(
         r#"
 [listen]
-address = "127.0.0.1:0"
+address = "127.0.0.1:{port}"
+{public}
 [authn]
 loopback = "local"
 [policies]
 files = ["everything.cedar"]
 [registry]
 mode = "trust-on-first-use"
+[outbound]
+allow = ["localhost"]
 [servers.everything]
 url = "{upstream}"
+{auth}
 [profiles.everything]
 servers = ["everything"]
 path = "/mcp/everything"
 sampling = true
 roots = true
 "#
-    )
+    ))
+}
+
+fn free_port() -> Result<u16, String> {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(|error| format!("a free port: {error}"))
 }
 
 fn localhost(url: &str) -> String {
