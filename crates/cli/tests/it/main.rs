@@ -11,6 +11,7 @@
 #![cfg(unix)]
 
 mod binary;
+mod canaries;
 mod cli;
 mod demo;
 mod host;

@@ -13,7 +13,7 @@ mod node;
 mod plain;
 mod rmcp_client;
 mod standard;
-mod world;
+pub(crate) mod world;
 
 use std::path::PathBuf;
 

@@ -209,12 +209,10 @@ fn demanded(error: &ServiceError) -> Option<String> {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn debug(error: impl std::fmt::Debug) -> String {
     format!("{error:?}")
 }

@@ -9,23 +9,23 @@ use crate::http::{self, Answer};
 use crate::place::Place;
 
 /// The tool that every client calls, of the lab's server `quotes`.
-pub(super) const TOOL: &str = "today";
+pub(crate) const TOOL: &str = "today";
 /// The profile with that server.
-pub(super) const PROFILE: &str = "research";
+pub(crate) const PROFILE: &str = "research";
 
 /// A place for a gateway at a port of its own.
-pub(super) struct World {
-    pub(super) place: Place,
+pub(crate) struct World {
+    pub(crate) place: Place,
     port: u16,
 }
 
 /// A running gateway.
-pub(super) struct Gateway {
-    pub(super) process: Running,
+pub(crate) struct Gateway {
+    pub(crate) process: Running,
 }
 
 impl World {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let place = Place::new("");
         // Free now, and taken by nobody else: the system gives out every other port first.
         let port = TcpListener::bind("127.0.0.1:0")
@@ -36,22 +36,22 @@ impl World {
         Self { place, port }
     }
 
-    pub(super) fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    pub(super) fn base(&self) -> String {
+    pub(crate) fn base(&self) -> String {
         format!("http://{}", self.address())
     }
 
     /// Where clients find the profile.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("{}/mcp/{PROFILE}", self.base())
     }
 
     /// Writes the configuration: `issuers` is sections of `[authn.issuers]`, `profile` what stands in
     /// the profile's section.
-    pub(super) fn configure(&self, issuers: &str, profile: &str) {
+    pub(crate) fn configure(&self, issuers: &str, profile: &str) {
         let text = format!(
             "[listen]\naddress = \"{address}\"\npublic-url = \"{base}\"\n\
              [registry]\nmode = \"trust-on-first-use\"\n{issuers}\n\
@@ -64,19 +64,19 @@ impl World {
         self.place.write("portcullis.toml", &text);
     }
 
-    pub(super) fn serve(&self) -> Gateway {
+    pub(crate) fn serve(&self) -> Gateway {
         let (process, address) = self.place.serve();
         assert_eq!(address, self.address());
         Gateway { process }
     }
 
     /// What stands in a document of the gateway.
-    pub(super) fn document(&self, path: &str) -> Value {
+    pub(crate) fn document(&self, path: &str) -> Value {
         self.get(path, "").json()
     }
 
     /// A GET, with header lines.
-    pub(super) fn get(&self, path: &str, headers: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str, headers: &str) -> Answer {
         let address = self.address();
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n");
@@ -84,7 +84,7 @@ impl World {
     }
 
     /// What the profile says about itself as a resource.
-    pub(super) fn resource(&self) -> Value {
+    pub(crate) fn resource(&self) -> Value {
         self.document(&format!(
             "/.well-known/oauth-protected-resource/mcp/{PROFILE}"
         ))
@@ -93,7 +93,7 @@ impl World {
 
 impl Gateway {
     /// Has the configuration read again, and waits until `seen` finds it in force.
-    pub(super) fn reload(&self, seen: impl Fn() -> bool) {
+    pub(crate) fn reload(&self, seen: impl Fn() -> bool) {
         let id = rustix::process::Pid::from_child(&self.process.child);
         rustix::process::kill_process(id, rustix::process::Signal::HUP).unwrap();
         eventually("the new configuration is in force", || seen().then_some(()));
