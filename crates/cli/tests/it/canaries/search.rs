@@ -67,19 +67,21 @@ fn hash(piece: &[u8]) -> u64 {
 /// A token as it is, percent-encoded, and in base64 at every place that it can have in a longer
 /// text. Of a JWT, the payload and the signature by themselves: the header is that of all.
 fn spell(token: &str) -> Vec<Vec<u8>> {
-    let parts: Vec<&str> = match token.split('.').collect::<Vec<_>>().as_slice() {
-        [header, payload, signature] if header.starts_with("eyJ") => vec![payload, signature],
-        _ => vec![token],
+    let ends = match token.split('.').collect::<Vec<_>>().as_slice() {
+        // Payloads begin alike.
+        [header, payload, signature] if header.starts_with("eyJ") => {
+            [&ends(payload)[1..], &ends(signature)[..]].concat()
+        }
+        _ => ends(token).to_vec(),
     };
-    parts.into_iter().flat_map(spell_part).collect()
+    ends.into_iter().flat_map(spell_end).collect()
 }
 
-/// From both ends, so that what was cut off somewhere is found too.
-fn spell_part(part: &str) -> Vec<Vec<u8>> {
-    let bytes = part.as_bytes();
+/// Both ends, so that what was cut off somewhere is found too.
+fn ends(text: &str) -> [&[u8]; 2] {
+    let bytes = text.as_bytes();
     let length = bytes.len().min(3 * PIECE);
-    let ends = [&bytes[..length], &bytes[bytes.len() - length..]];
-    ends.into_iter().flat_map(spell_end).collect()
+    [&bytes[..length], &bytes[bytes.len() - length..]]
 }
 
 fn spell_end(end: &[u8]) -> Vec<Vec<u8>> {
