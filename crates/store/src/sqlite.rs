@@ -208,6 +208,8 @@ async fn connect(
 ) -> Result<SqlitePool, StoreError> {
     SqlitePoolOptions::new()
         .max_connections(connections)
+        // All of them from the start: what a process holds open does not grow with its work.
+        .min_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // A database in memory ends with its connection.
         .idle_timeout(None)

@@ -34,8 +34,21 @@ fn breaks_the_framing() {
 fn answers_with_something_else() {
     let scene = Scene::new();
     check(&scene, "http-wrong-type", &["upstream-protocol"]);
-    check(&scene, "http-redirect", &["upstream-unavailable"]);
     check(&scene, "http-status-500", &["upstream-unavailable"]);
+    scene.finish();
+}
+
+/// Whoever answers at another origin is another server, which somebody has to let in first.
+#[test]
+fn sends_the_gateway_elsewhere() {
+    let scene = Scene::new();
+    for server in HTTP {
+        scene.good_call(server);
+        for tool in ["http-redirect", "echo"] {
+            let end = scene.call(server, tool, json!({"text": "x"})).end();
+            assert_eq!(end, "upstream-unavailable", "{}", scene.stderr());
+        }
+    }
     scene.finish();
 }
 

@@ -64,8 +64,10 @@ fn a_control_that_is_off_is_off_whatever_was_seen() {
 #[test]
 fn only_what_needs_another_control_is_not_exercised_without_it() {
     let all_on = Controls::default();
-    let mut unasked = Controls::default();
-    unasked.authorization = false;
+    let unasked = Controls {
+        authorization: false,
+        ..Controls::default()
+    };
     for control in CONTROLS {
         assert_eq!(unexercised(control.name, &all_on), None);
         let verdict = unexercised(control.name, &unasked);
