@@ -236,13 +236,16 @@ impl Gateway {
         if let Err(error) = self.trail.flush().await {
             tracing::error!(%error, "the audit trail could not be written to its end");
         }
-        for task in self
+        let tasks: Vec<JoinHandle<()>> = self
             .tasks
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .drain(..)
-        {
+            .collect();
+        for task in tasks {
             task.abort();
+            // Waited for, so that none of them meets a store that its owner closes after this.
+            let _ended = task.await;
         }
     }
 
