@@ -185,7 +185,6 @@ fn every_question_conforms_to_the_schema() {
                         sign_in,
                         ..query().context
                     },
-                    ..query()
                 };
                 let question = policies.vocabulary.question(&query).unwrap();
                 let request = question.request;

@@ -143,7 +143,11 @@ fn the_document_that_is_served_reads_back_and_offers_no_offline_access() {
         ..ProtectedResource::default()
     };
     let json = document.to_json();
-    insta::assert_snapshot!(json, @r#"{"authorization_servers":["https://as.example/a"],"bearer_methods_supported":["header"],"dpop_bound_access_tokens_required":true,"resource":"https://gw.example/research","resource_name":"Research \"tools\"","scopes_supported":["tools.read"]}"#);
+    let expected: serde_json::Value = serde_json::from_str(r#"{"authorization_servers":["https://as.example/a"],"bearer_methods_supported":["header"],"dpop_bound_access_tokens_required":true,"resource":"https://gw.example/research","resource_name":"Research \"tools\"","scopes_supported":["tools.read"]}"#).unwrap();
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&json).unwrap(),
+        expected
+    );
     let read = ProtectedResource::parse(json.as_bytes()).unwrap();
     assert_eq!(
         read,
