@@ -185,14 +185,13 @@ impl Tokens {
 /// Whether a token has every scope that an endpoint wants. Where scopes are addresses, a token names
 /// them by their last part (Entra's `scp`); applications without a user have roles in their place.
 fn has_scopes(identity: &Identity, wanted: &[String]) -> bool {
-    let short = |scope: &str| scope.rsplit_once('/').map(|(_, name)| name.to_owned());
-    wanted.iter().all(|scope| {
-        let names = [Some(scope.clone()), short(scope)];
-        names.iter().flatten().any(|name| {
-            identity.scopes.contains(name)
-                || (identity.kind != Kind::User && identity.roles.contains(name))
-        })
-    })
+    let has = |name: &str| {
+        identity.scopes.contains(name)
+            || (identity.kind != Kind::User && identity.roles.contains(name))
+    };
+    wanted
+        .iter()
+        .all(|scope| has(scope) || scope.rsplit_once('/').is_some_and(|(_, name)| has(name)))
 }
 
 #[cfg(test)]

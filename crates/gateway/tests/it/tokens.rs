@@ -2,7 +2,7 @@
 
 use portcullis_lab::identity_provider::{IdentityProvider, ProviderSettings};
 use portcullis_lab::jose::SigningKey;
-use portcullis_store::{Revocation, RevocationKind, RevocationStore};
+use portcullis_store::{Revocation, RevocationKind, RevocationStore, State};
 use portcullis_testkit::{Builder, Reply, Script, Speaks, Step, TestGateway, eventually};
 use serde_json::{Value, json};
 
@@ -382,18 +382,27 @@ async fn revocation_stops_a_user_in_the_middle_of_a_call() {
 async fn without_revocation_a_revoked_user_goes_on() {
     let issuer = Issuer::start().await;
     let gateway = waiting(&issuer, Some("revocation")).await;
-    let store = gateway.store();
-    store
-        .revoke(&revocation(RevocationKind::User, "idp:ada"))
-        .await
-        .unwrap();
-    store
-        .revoke(&revocation(RevocationKind::Server, "papers"))
-        .await
-        .unwrap();
-    let before = store.revocation_generation().await.unwrap();
-    assert!(before >= 2);
     let token = format!("Bearer {}", issuer.token(json!({})));
+    let headers = [("authorization", token.as_str())];
+    let caller = gateway.caller(Speaks::Modern, "/mcp/slow", &headers).await;
+    assert_eq!(caller.list("tools/list").await, ["wait"]);
+    let store = gateway.store();
+    for (kind, key) in [
+        (RevocationKind::User, "idp:ada"),
+        (RevocationKind::Server, "papers"),
+    ] {
+        store.revoke(&revocation(kind, key)).await.unwrap();
+    }
+    // Decisions are taken over by the same round as revocations, before them: once the second of two
+    // is seen, what was revoked before the first is known to the gateway.
+    for (state, shown) in [(State::Rejected, false), (State::Approved, true)] {
+        gateway.decide("slow", "tool", "wait", state).await;
+        eventually("the decision is taken over", || async {
+            let list = caller.list("tools/list").await;
+            (list.contains(&"wait".to_owned()) == shown).then_some(())
+        })
+        .await;
+    }
     assert_eq!(call(&gateway, &token).await.status, 200);
     gateway.finish().await;
 }
