@@ -39,9 +39,10 @@ pub(crate) fn run(root: &Path, fast: bool) -> Outcome {
             "cargo-deny is not installed (cargo install --locked cargo-deny)",
         );
     }
-    // Tests and the reference pages run binaries of other crates, which no test build makes.
+    // Tests and the reference pages run binaries of other crates, which no test build makes. Built
+    // together with the tests, they share one set of features, and nothing is built a second time.
     progress.step("build", || {
-        Step::new("cargo build --workspace --bins").run(root)
+        Step::new("cargo build --workspace --lib --bins --tests --examples").run(root)
     })?;
     progress.step("tests", || tests(root, fast).run(root))?;
     if fast {
