@@ -35,6 +35,7 @@ const OURS: &[&str] = &[
     "resource",
     "nonce",
     "claims",
+    "dpop_jkt",
     "prompt",
     "login_hint",
     "response_mode",
@@ -61,6 +62,9 @@ pub struct SignIn<'a> {
     pub resource: Option<&'a Resource>,
     /// Claims that are asked for, as JSON: from a claims challenge.
     pub claims: Option<&'a str>,
+    /// The thumbprint of the key that the tokens will be bound to: the code is good with it only
+    /// (RFC 9449 section 10).
+    pub dpop_jkt: Option<&'a str>,
     /// OpenID Connect's `prompt`, such as `select_account`.
     pub prompt: Option<&'a str>,
     /// OpenID Connect's `login_hint`.
@@ -106,6 +110,7 @@ impl<'a> SignIn<'a> {
             scopes: asked.scopes,
             resource: asked.resource,
             claims: None,
+            dpop_jkt: None,
             prompt: None,
             login_hint: None,
         })
@@ -142,6 +147,7 @@ pub fn begin(sign_in: &SignIn<'_>) -> Result<(Url, Pending), BeginError> {
             ("resource", sign_in.resource.map(Resource::as_str)),
             ("nonce", pending.nonce()),
             ("claims", sign_in.claims),
+            ("dpop_jkt", sign_in.dpop_jkt),
             ("prompt", sign_in.prompt),
             ("login_hint", sign_in.login_hint),
         ];

@@ -55,7 +55,7 @@ pub use metadata::{
     AuthorizationServer, Discovery, DiscoverySettings, IssuerQuery, MetadataError, Pkce,
     ProtectedResource, canonical_resource, resource_metadata_path,
 };
-pub use proof::{ProofError, ProofKey, ProvenRequest};
+pub use proof::{Nonces, PROOF_ALGORITHM, ProofError, ProofKey, ProvenRequest};
 pub use registration::{
     AuthMethod, Choice, Choices, ClientMetadata, MetadataRefused, Registered, RegistrationError,
     choose, register,

@@ -1,5 +1,7 @@
 //! Proofs of possession (RFC 9449), as a client makes them.
 
+mod nonces;
+
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
@@ -7,11 +9,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
 use portcullis_mcp::json::quote;
 use secrecy::zeroize::Zeroizing;
-use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
+pub use nonces::Nonces;
+
 use crate::random;
+
+/// The only algorithm of these keys, as metadata name it.
+pub const PROOF_ALGORITHM: &str = "ES256";
 
 /// A P-256 key that tokens are bound to. A refresh token of a public client is good with its key
 /// only, so the two are kept together. `Debug` does not show it.
@@ -30,7 +36,7 @@ pub struct ProvenRequest<'a> {
     /// The address; query and fragment do not stand in the proof.
     pub url: &'a Url,
     /// The access token that goes with it; none at a token endpoint.
-    pub token: Option<&'a SecretString>,
+    pub token: Option<&'a str>,
     /// The server's latest nonce (`DPoP-Nonce`).
     pub nonce: Option<&'a str>,
 }
@@ -110,14 +116,17 @@ impl ProofKey {
             quote(target.as_str())
         );
         if let Some(token) = request.token {
-            let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(token.expose_secret()));
+            let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(token));
             claims += &format!(r#","ath":"{hash}""#);
         }
         if let Some(nonce) = request.nonce {
             claims += &format!(r#","nonce":{}"#, quote(nonce));
         }
         claims.push('}');
-        let header = format!(r#"{{"typ":"dpop+jwt","alg":"ES256","jwk":{}}}"#, self.jwk);
+        let header = format!(
+            r#"{{"typ":"dpop+jwt","alg":"{PROOF_ALGORITHM}","jwk":{}}}"#,
+            self.jwk
+        );
         let signed = format!(
             "{}.{}",
             URL_SAFE_NO_PAD.encode(header),

@@ -16,12 +16,9 @@ use crate::back_channel::{Answer, BackChannel, CallError};
 use crate::client_auth::ClientIdentity;
 use crate::form::Form;
 use crate::metadata::{AuthorizationServer, MetadataError};
-use crate::proof::{ProofError, ProofKey, ProvenRequest};
+use crate::proof::{Nonces, ProofError, ProofKey, ProvenRequest};
 use crate::resource::Resource;
 use crate::scope::{Growth, Scopes};
-
-/// Most bytes of a server's nonce.
-const MAX_NONCE: usize = 1024;
 
 /// The token endpoint of one authorization server. A clone is cheap.
 #[derive(Clone, Debug)]
@@ -29,7 +26,16 @@ pub struct TokenClient {
     channel: BackChannel,
     endpoint: Url,
     growth: Growth,
-    proof: Option<Arc<ProofKey>>,
+    proof: Option<Proof>,
+}
+
+/// By what tokens are bound.
+#[derive(Clone, Debug)]
+struct Proof {
+    key: Arc<ProofKey>,
+    nonces: Arc<Nonces>,
+    /// Whether a token that is not bound is taken, too.
+    or_bearer: bool,
 }
 
 /// What a token is asked for.
@@ -179,8 +185,19 @@ impl TokenClient {
 
     /// Binds every token to this key (RFC 9449 section 5). A token that is not bound is refused then.
     #[must_use]
-    pub fn bound_to(mut self, key: Arc<ProofKey>) -> Self {
-        self.proof = Some(key);
+    pub fn bound_to(self, key: Arc<ProofKey>) -> Self {
+        self.proven_by(key, Arc::default(), false)
+    }
+
+    /// As [`bound_to`](Self::bound_to), with nonces that others remember, too. With `or_bearer` the
+    /// server decides: what it does not bind is taken as a plain token.
+    #[must_use]
+    pub fn proven_by(mut self, key: Arc<ProofKey>, nonces: Arc<Nonces>, or_bearer: bool) -> Self {
+        self.proof = Some(Proof {
+            key,
+            nonces,
+            or_bearer,
+        });
         self
     }
 
@@ -197,27 +214,39 @@ impl TokenClient {
         expected: &Expected<'_>,
         now: u64,
     ) -> Result<Tokens, TokenError> {
-        let answer = self.send(form.clone(), None, now).await?;
+        let Some(proof) = &self.proof else {
+            let answer = self.channel.send(&self.endpoint, form, None, now).await?;
+            return self.read(&answer, expected, now);
+        };
+        let (answer, has_nonce) = self.send(proof, form.clone(), now).await?;
         let tokens = self.read(&answer, expected, now);
-        match (nonce_wanted(&tokens, &answer), &self.proof) {
-            (Some(nonce), Some(_)) => {
-                let answer = self.send(form, Some(&nonce), now).await?;
-                self.read(&answer, expected, now)
-            }
-            _ => tokens,
+        if !has_nonce || !wants_nonce(&tokens) {
+            return tokens;
         }
+        let (answer, _) = self.send(proof, form, now).await?;
+        self.read(&answer, expected, now)
     }
 
-    async fn send(&self, form: Form, nonce: Option<&str>, now: u64) -> Result<Answer, TokenError> {
+    /// Posts `form` with a proof that has the server's latest nonce. Says whether the answer has
+    /// one, too.
+    async fn send(
+        &self,
+        proof: &Proof,
+        form: Form,
+        now: u64,
+    ) -> Result<(Answer, bool), TokenError> {
+        let nonce = proof.nonces.latest(&self.endpoint);
         let request = ProvenRequest {
             method: "POST",
             url: &self.endpoint,
             token: None,
-            nonce,
+            nonce: nonce.as_deref(),
         };
-        let proof = self.proof.as_ref().map(|key| key.prove(&request, now));
-        let proof = proof.transpose().map_err(TokenError::Proof)?;
-        Ok(self.channel.send(&self.endpoint, form, proof, now).await?)
+        let header = proof.key.prove(&request, now).map_err(TokenError::Proof)?;
+        let sending = self.channel.send(&self.endpoint, form, Some(header), now);
+        let answer = sending.await?;
+        let has_nonce = proof.nonces.hear(&self.endpoint, answer.response.headers());
+        Ok((answer, has_nonce))
     }
 
     fn read(
@@ -229,20 +258,15 @@ impl TokenClient {
         let rules = answer::Rules {
             growth: self.growth,
             bound: self.proof.is_some(),
+            bearer: self.proof.as_ref().is_none_or(|proof| proof.or_bearer),
         };
         answer::read(answer, expected, rules, now)
     }
 }
 
-/// The nonce that the server gave with `use_dpop_nonce` (RFC 9449 section 8).
-fn nonce_wanted(tokens: &Result<Tokens, TokenError>, answer: &Answer) -> Option<String> {
-    match tokens {
-        Err(TokenError::Refused(refused)) if refused.code == ErrorCode::UseDpopNonce => {
-            let nonce = answer.response.headers().get("dpop-nonce")?.to_str().ok()?;
-            (!nonce.is_empty() && nonce.len() <= MAX_NONCE).then(|| nonce.to_owned())
-        }
-        _ => None,
-    }
+/// Whether the server wants its nonce in the proof (RFC 9449 section 8).
+fn wants_nonce(tokens: &Result<Tokens, TokenError>) -> bool {
+    matches!(tokens, Err(TokenError::Refused(refused)) if refused.code == ErrorCode::UseDpopNonce)
 }
 
 impl Asked<'_> {

@@ -22,6 +22,7 @@ fn begun(names_issuer: bool, scopes: &str) -> (Url, Pending) {
         scopes: &scopes,
         resource: Some(&resource),
         claims: None,
+        dpop_jkt: Some("0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"),
         prompt: None,
         login_hint: Some("alice@example.com"),
     })
@@ -42,6 +43,7 @@ fn sends_everything_that_the_server_needs() {
         ("scope", "openid tools.read"),
         ("resource", "https://mcp.example/x"),
         ("nonce", pending.nonce().unwrap()),
+        ("dpop_jkt", "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"),
         ("login_hint", "alice@example.com"),
     ];
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(pending.verifier()));
@@ -85,6 +87,7 @@ fn refuses_addresses_that_lead_astray() {
             scopes: &scopes,
             resource: None,
             claims: None,
+            dpop_jkt: None,
             prompt: None,
             login_hint: None,
         });
@@ -102,6 +105,7 @@ fn refuses_addresses_that_lead_astray() {
         "https://as.example/a?client_id=other",
         "https://as.example/a?%63lient_id=other",
         "https://as.example/a?request_uri=urn:x",
+        "https://as.example/a?dpop_jkt=other",
     ] {
         check(wrong, callback, Some(BeginError::Endpoint));
     }

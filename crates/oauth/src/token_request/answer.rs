@@ -17,8 +17,10 @@ const MAX_LIFE: u64 = 10 * 366 * 24 * 3600;
 #[derive(Clone, Copy)]
 pub(super) struct Rules {
     pub(super) growth: Growth,
-    /// Access tokens have to be bound to this client's key.
+    /// Access tokens may be bound to this client's key.
     pub(super) bound: bool,
+    /// Access tokens may be bound to nothing.
+    pub(super) bearer: bool,
 }
 
 pub(super) fn read(
@@ -101,10 +103,11 @@ fn exchanged(
     }
 }
 
-/// The type of an access token: bound if that was asked for, and only then.
+/// The type of an access token: bound if that was asked for, and only then. Whether one that is not
+/// bound is taken instead, the rules say.
 fn access_type(name: &str, rules: Rules) -> Result<TokenType, TokenError> {
     match name {
-        name if !rules.bound && name.eq_ignore_ascii_case("bearer") => Ok(TokenType::Bearer),
+        name if rules.bearer && name.eq_ignore_ascii_case("bearer") => Ok(TokenType::Bearer),
         name if rules.bound && name.eq_ignore_ascii_case("dpop") => Ok(TokenType::Dpop),
         _ => Err(TokenError::TokenType),
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use portcullis_egress::Naming;
 use portcullis_oauth::{
     ACCESS_TOKEN, Asked, AssertionRequest, AuthMethod, BackChannel, ClientAuth, ClientIdentity,
-    ClientMetadata, Exchange, Growth, ID_JAG, ID_TOKEN, JWT, NotAsked, ProofKey, Resource,
+    ClientMetadata, Exchange, Growth, ID_JAG, ID_TOKEN, JWT, Nonces, NotAsked, ProofKey, Resource,
     RevocationError, Scopes, TokenClient, TokenError, TokenHint, TokenType, Typed, register,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -357,15 +357,45 @@ async fn proves_possession_with_the_nonce_of_the_server() {
         "the authorization server refused: use_dpop_nonce"
     );
     assert_eq!(fake.seen().len(), 4);
-    // And who was asked for a bound token gives no other.
-    fake.answer(
-        "/token",
-        Reply::json(json!({"access_token": "a", "token_type": "Bearer"})),
-    );
+    // And who was asked for a bound token gives no other, unless that is asked for, too.
+    let plain = Reply::json(json!({"access_token": "a", "token_type": "Bearer"}));
+    fake.answer("/token", plain);
     assert_eq!(
         refresh(&bound).await.unwrap_err().code(),
         "token-type-wrong"
     );
+    let either = client(&fake).proven_by(key, Arc::default(), true);
+    let tokens = refresh(&either).await.unwrap();
+    assert_eq!(tokens.token_type, TokenType::Bearer);
+    assert!(fake.seen().last().unwrap().headers.contains_key("dpop"));
+}
+
+#[tokio::test]
+async fn the_nonce_of_any_answer_goes_into_the_next_proof() {
+    let fake = Fake::start().await;
+    let key = Arc::new(ProofKey::generate().unwrap());
+    let nonces = Arc::new(Nonces::default());
+    let bound = || client(&fake).proven_by(Arc::clone(&key), Arc::clone(&nonces), false);
+    let answer = json!({"access_token": "a", "token_type": "DPoP"});
+    for nonce in ["n-1", "n-2"] {
+        let reply = Reply::json(answer.clone()).header("dpop-nonce", nonce);
+        fake.answer("/token", reply);
+        refresh(&bound()).await.unwrap();
+    }
+    fake.answer("/token", Reply::json(answer));
+    for _ in 0..2 {
+        refresh(&bound()).await.unwrap();
+    }
+    let shown: Vec<Value> = fake
+        .seen()
+        .iter()
+        .map(|seen| {
+            let proof = secret(seen.headers["dpop"].to_str().unwrap());
+            crate::provider::jwt(&proof).1["nonce"].clone()
+        })
+        .collect();
+    let sent = [Value::Null, json!("n-1"), json!("n-2"), json!("n-2")];
+    assert_eq!(shown, sent);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ const NOW: u64 = 1_800_000_000;
 const RULES: Rules = Rules {
     growth: Growth::Never,
     bound: false,
+    bearer: true,
 };
 
 fn answer(status: u16, media: &str, body: &str) -> Answer {
@@ -344,13 +345,28 @@ fn waits_no_longer_than_an_hour() {
 
 #[test]
 fn a_bound_token_is_taken_only_if_it_was_asked_for() {
-    let check = |name: &str, bound: bool, expected: Option<TokenType>| {
-        let rules = Rules { bound, ..RULES };
-        assert_eq!(access_type(name, rules).ok(), expected, "{name} {bound}");
+    // Whether bound tokens are asked for, and whether others are taken.
+    const UNBOUND: (bool, bool) = (false, true);
+    const BOUND: (bool, bool) = (true, false);
+    const EITHER: (bool, bool) = (true, true);
+    let check = |name: &str, (bound, bearer): (bool, bool), expected: Option<TokenType>| {
+        let rules = Rules {
+            bound,
+            bearer,
+            ..RULES
+        };
+        assert_eq!(
+            access_type(name, rules).ok(),
+            expected,
+            "{name} {bound} {bearer}"
+        );
     };
-    check("Bearer", false, Some(TokenType::Bearer));
-    check("Bearer", true, None);
-    check("DPoP", true, Some(TokenType::Dpop));
-    check("dpop", true, Some(TokenType::Dpop));
-    check("DPoP", false, None);
+    check("Bearer", UNBOUND, Some(TokenType::Bearer));
+    check("Bearer", BOUND, None);
+    check("bearer", EITHER, Some(TokenType::Bearer));
+    check("DPoP", BOUND, Some(TokenType::Dpop));
+    check("dpop", BOUND, Some(TokenType::Dpop));
+    check("DPoP", EITHER, Some(TokenType::Dpop));
+    check("DPoP", UNBOUND, None);
+    check("mac", EITHER, None);
 }
