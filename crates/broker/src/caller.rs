@@ -27,6 +27,9 @@ pub struct Caller<'a> {
     pub actors: &'a [String],
     /// The id of the caller's token, if it has one.
     pub token_id: Option<&'a str>,
+    /// When that token was issued, unix seconds. A revocation before it does not concern the caller
+    /// any more; without it, every one does.
+    pub issued: Option<i64>,
     /// Whether the client can handle a claims challenge (Entra's `cp1`).
     pub can_be_challenged: bool,
 }

@@ -1,11 +1,10 @@
 //! Who must not get a credential any more.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use portcullis_oauth::Clock;
-use portcullis_store::{RevocationKind, RevocationStore, StoreError};
+use portcullis_store::{Revocation, RevocationKind, RevocationStore, StoreError};
 use portcullis_token::identity::PrincipalKind;
 
 use crate::caller::Caller;
@@ -29,7 +28,7 @@ pub(crate) struct Revocations {
 
 #[derive(Clone)]
 struct Seen {
-    revoked: Arc<HashSet<(RevocationKind, String)>>,
+    revoked: Arc<Vec<Revocation>>,
     generation: i64,
     // By `Clock::elapsed`.
     asked: Duration,
@@ -46,7 +45,8 @@ impl Revocations {
         }
     }
 
-    /// Whether the caller, or anything about the call, is revoked.
+    /// Whether the caller, or anything about the call, is revoked. The gateway's rule, so that whoever
+    /// it lets in gets a credential ([`Revocation::stops`]).
     pub(crate) async fn check(&self, server: &str, caller: &Caller<'_>) -> Result<(), Needed> {
         let kind = match caller.kind {
             PrincipalKind::User => RevocationKind::User,
@@ -62,38 +62,39 @@ impl Revocations {
             .into_iter()
             .filter_map(|(kind, key)| Some((kind, key?)));
         let named = [(RevocationKind::Server, server), (kind, caller.principal)];
-        self.check_each(
-            named
-                .into_iter()
-                .chain(optional)
-                .chain(agents.map(|agent| (RevocationKind::Agent, agent))),
-        )
-        .await
+        let of = named
+            .into_iter()
+            .chain(optional)
+            .chain(agents.map(|agent| (RevocationKind::Agent, agent)));
+        self.check_each(of, caller.issued).await
     }
 
-    /// Whether a principal of whatever kind, or a server, is revoked.
+    /// Whether a principal of whatever kind, whose token was issued then (unix seconds), or a server,
+    /// is revoked.
     pub(crate) async fn check_principal(
         &self,
         server: &str,
         principal: &str,
+        issued: Option<i64>,
     ) -> Result<(), Needed> {
-        self.check_each([
+        let of = [
             (RevocationKind::Server, server),
             (RevocationKind::User, principal),
             (RevocationKind::Agent, principal),
             (RevocationKind::Workload, principal),
-        ])
-        .await
+        ];
+        self.check_each(of, issued).await
     }
 
     /// Whether what came of one sign-in is revoked.
     pub(crate) async fn check_family(&self, id: &str) -> Result<(), Needed> {
-        self.check_each([(RevocationKind::Family, id)]).await
+        self.check_each([(RevocationKind::Family, id)], None).await
     }
 
     async fn check_each<'a>(
         &self,
         of: impl IntoIterator<Item = (RevocationKind, &'a str)>,
+        issued: Option<i64>,
     ) -> Result<(), Needed> {
         let revoked = self.revoked().await.map_err(|error| {
             tracing::warn!(error = %Chain(&error), "revocations cannot be read: no credentials are given out");
@@ -102,14 +103,20 @@ impl Revocations {
         if revoked.is_empty() {
             return Ok(());
         }
-        let mut keys = of.into_iter();
-        match keys.any(|(kind, key)| revoked.contains(&(kind, key.to_owned()))) {
+        let now_us = micros(self.clock.unix_seconds());
+        let is_revoked = |(kind, key): (RevocationKind, &str)| {
+            let mut about = revoked
+                .iter()
+                .filter(|revocation| revocation.kind == kind && revocation.key == key);
+            about.any(|revocation| revocation.stops(issued, now_us))
+        };
+        match of.into_iter().any(is_revoked) {
             true => Err(Needed::refused(Reason::Revoked)),
             false => Ok(()),
         }
     }
 
-    async fn revoked(&self) -> Result<Arc<HashSet<(RevocationKind, String)>>, StoreError> {
+    async fn revoked(&self) -> Result<Arc<Vec<Revocation>>, StoreError> {
         if let Some(seen) = self.within(FRESH) {
             return Ok(seen.revoked);
         }
@@ -139,7 +146,7 @@ impl Revocations {
         let now_us = micros(self.clock.unix_seconds());
         let list = self.store.revocations(now_us).await?;
         Ok(Seen {
-            revoked: Arc::new(list.into_iter().map(|one| (one.kind, one.key)).collect()),
+            revoked: Arc::new(list),
             generation,
             asked,
             listed: asked,

@@ -210,6 +210,7 @@ impl Broker {
             server: parts.name.clone(),
             tenant: caller.tenant.to_owned(),
             principal: caller.principal.to_owned(),
+            issued: caller.issued,
             return_to: visit.return_to.map(str::to_owned),
         };
         self.keep_pending(&begin, visit.browser, &pending, expires_us)
@@ -250,7 +251,7 @@ impl Broker {
         let code = pending.accept(response).map_err(SignInError::Response)?;
         let server = self.sign_in_server(&begin.server)?;
         self.revocations
-            .check_principal(&begin.server, &begin.principal)
+            .check_principal(&begin.server, &begin.principal, begin.issued)
             .await?;
         let authority = server.parts.authority().await?;
         // The configuration, or the server's word, changed since the sign-in began.

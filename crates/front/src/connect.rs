@@ -45,6 +45,9 @@ pub struct Person {
     pub subject: String,
     /// A name to show. It decides nothing.
     pub name: String,
+    /// When the token was issued by which the principal came, unix seconds. It says whether a
+    /// revocation still concerns the person.
+    pub issued: Option<i64>,
 }
 
 /// What an account is to be connected to, for the page.

@@ -67,6 +67,7 @@ pub(crate) fn person(principal: &Principal) -> Person {
         tenant: tenant.map(str::to_owned),
         subject: in_tenant.unwrap_or(subject).to_owned(),
         name: principal.id().to_owned(),
+        issued: token.and_then(|token| token.issued),
     }
 }
 
@@ -89,6 +90,7 @@ fn caller(person: &Person) -> Option<Caller<'_>> {
         client: None,
         actors: &[],
         token_id: None,
+        issued: person.issued,
         can_be_challenged: false,
     })
 }

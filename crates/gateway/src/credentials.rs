@@ -83,6 +83,7 @@ pub(crate) fn asked<'a>(
             .map(|token| token.actors.as_slice())
             .unwrap_or_default(),
         token_id: token.and_then(|token| token.token.as_deref()),
+        issued: token.and_then(|token| token.issued),
         can_be_challenged: principal.can_step_up(),
     }
 }

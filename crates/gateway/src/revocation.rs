@@ -4,31 +4,24 @@
 //! immutable value, so that a message reads it without a lock, and tells those who wait for long that
 //! there is something new.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use portcullis_policy::PrincipalKind;
-use portcullis_store::{RevocationKind, RevocationStore, StoreError};
+use portcullis_store::{Revocation, RevocationKind, RevocationStore, StoreError};
 use tokio::sync::watch;
 
 use crate::authn::Principal;
 use crate::clock;
 
-/// Microseconds of a second.
-const SECOND: i64 = 1_000_000;
-
 /// The revocations in force.
 pub(crate) struct Revocations {
     store: Arc<dyn RevocationStore>,
     generation: AtomicI64,
-    in_force: ArcSwap<InForce>,
+    in_force: ArcSwap<Vec<Revocation>>,
     changed: watch::Sender<u64>,
 }
-
-/// By kind and key: from when on, and until when it is kept, in unix microseconds.
-type InForce = HashMap<(RevocationKind, String), (i64, Option<i64>)>;
 
 impl Revocations {
     pub(crate) async fn open(store: Arc<dyn RevocationStore>) -> Result<Self, StoreError> {
@@ -49,13 +42,7 @@ impl Revocations {
         if generation == self.generation.load(Ordering::Acquire) {
             return Ok(false);
         }
-        let in_force: InForce = self
-            .store
-            .revocations(clock::unix_micros())
-            .await?
-            .into_iter()
-            .map(|found| ((found.kind, found.key), (found.at_us, found.expires_us)))
-            .collect();
+        let in_force = self.store.revocations(clock::unix_micros()).await?;
         self.in_force.store(Arc::new(in_force));
         self.generation.store(generation, Ordering::Release);
         self.changed
@@ -65,8 +52,7 @@ impl Revocations {
 
     /// Whether a caller is revoked: itself, the application it uses, or its very token.
     ///
-    /// A token that was issued after the revocation is believed again: whoever revokes a person's
-    /// tokens makes that person sign in anew. What has no time of issue stays revoked.
+    /// A token that was issued after the revocation is believed again ([`Revocation::stops`]).
     pub(crate) fn stops(&self, principal: &Principal) -> bool {
         let in_force = self.in_force.load();
         if in_force.is_empty() {
@@ -109,18 +95,12 @@ impl Revocations {
     }
 }
 
-/// Whether something of that time of issue (unix seconds) is revoked.
-fn find(in_force: &InForce, kind: RevocationKind, key: &str, issued: Option<i64>) -> bool {
-    // The key of a map of pairs cannot be borrowed in parts; revocations are few.
+/// Whether something of that time of issue (unix seconds) is revoked. Revocations are few.
+fn find(in_force: &[Revocation], kind: RevocationKind, key: &str, issued: Option<i64>) -> bool {
     in_force
         .iter()
-        .filter(|((known, name), _)| *known == kind && name == key)
-        .any(|(_, (at, expires))| {
-            let ended = expires.is_some_and(|expires| expires <= clock::unix_micros());
-            // Times of issue are whole seconds: within the second of the revocation it still counts.
-            let later = issued.is_some_and(|issued| issued.saturating_mul(SECOND) > *at);
-            !ended && !later
-        })
+        .filter(|revocation| revocation.kind == kind && revocation.key == key)
+        .any(|revocation| revocation.stops(issued, clock::unix_micros()))
 }
 
 #[cfg(test)]

@@ -86,8 +86,7 @@ pub struct Revocation {
     pub kind: RevocationKind,
     /// Which one: a principal's name, a server's name, a token's digest or id. Never a token.
     pub key: String,
-    /// From when on, unix microseconds. Whether something that begins later is believed again is
-    /// for the reader to say.
+    /// From when on, unix microseconds.
     pub at_us: i64,
     /// Why, for people.
     pub reason: String,
@@ -96,6 +95,24 @@ pub struct Revocation {
     /// When it may be forgotten, since what it is about has ended by then, unix microseconds;
     /// `None` for never.
     pub expires_us: Option<i64>,
+}
+
+impl Revocation {
+    /// Whether it stops, at `now_us` (unix microseconds), what was issued at `issued` (unix seconds).
+    ///
+    /// A token that was issued after the revocation is believed again: whoever revokes a person's
+    /// tokens makes that person sign in anew. What has no time of issue stays revoked, and so do a
+    /// server, one token and what came of one sign-in, whenever they were issued.
+    #[must_use]
+    pub fn stops(&self, issued: Option<i64>, now_us: i64) -> bool {
+        let has_ended = self.expires_us.is_some_and(|expires| expires <= now_us);
+        let is_later = match self.kind {
+            RevocationKind::Server | RevocationKind::Token | RevocationKind::Family => false,
+            // Times of issue are whole seconds: within the second of the revocation it still counts.
+            _ => issued.is_some_and(|issued| issued.saturating_mul(1_000_000) > self.at_us),
+        };
+        !has_ended && !is_later
+    }
 }
 
 #[cfg(test)]

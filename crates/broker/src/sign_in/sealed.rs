@@ -24,6 +24,8 @@ pub(super) struct Begin {
     pub(super) server: String,
     pub(super) tenant: String,
     pub(super) principal: String,
+    /// When the caller's token was issued, unix seconds.
+    pub(super) issued: Option<i64>,
     pub(super) return_to: Option<String>,
 }
 

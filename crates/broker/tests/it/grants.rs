@@ -554,6 +554,38 @@ async fn who_is_revoked_meanwhile_is_not_signed_in() {
 }
 
 #[tokio::test]
+async fn who_came_anew_after_the_revocation_is_signed_in() {
+    let scene = Scene::new("").await;
+    let revocation = Revocation {
+        kind: RevocationKind::User,
+        key: "ada".to_owned(),
+        at_us: 1_000_500_000,
+        reason: "a test".to_owned(),
+        by: "operator".to_owned(),
+        expires_us: None,
+    };
+    scene.world.store.revoke(&revocation).await.unwrap();
+    let mark = SecretString::from(BROWSER);
+    let ada = |issued| portcullis_broker::Caller {
+        issued,
+        ..user("ada")
+    };
+    for issued in [None, Some(1_000)] {
+        let (caller, visit) = (ada(issued), visit(&mark));
+        let begun = scene.broker.begin("papers", &caller, &visit).await;
+        assert_eq!(begun.unwrap_err().code(), "revoked", "{issued:?}");
+    }
+    let anew = ada(Some(1_001));
+    let begun = scene.broker.begin("papers", &anew, &visit(&mark)).await;
+    let query = browse(&begun.unwrap().url).await;
+    scene.complete(&query).await.unwrap();
+    let credential = scene.broker.credential("papers", &anew).await;
+    assert!(credential.unwrap().is_some());
+    let credential = scene.broker.credential("papers", &ada(Some(1_000))).await;
+    assert_eq!(needed(credential), refused(Reason::Revoked));
+}
+
+#[tokio::test]
 async fn users_sign_in_at_entra_too() {
     let lab = EntraLab::start(EntraSettings::default()).await.unwrap();
     let world = World::new().await;

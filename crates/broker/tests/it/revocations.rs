@@ -1,19 +1,14 @@
 //! Who is revoked has no credential from then on.
 
-use portcullis_broker::{Caller, Reason};
+use portcullis_broker::{Broker, Caller, Reason};
 use portcullis_lab::identity_provider::{IdentityProvider, ProviderSettings};
 use portcullis_store::{Revocation, RevocationKind, RevocationStore as _};
 use portcullis_token::identity::PrincipalKind;
 
 use crate::world::{World, needed, refused, user};
 
-#[tokio::test]
-async fn who_is_revoked_has_no_credential_from_then_on() {
-    let provider = IdentityProvider::start(ProviderSettings::default())
-        .await
-        .unwrap();
-    let world = World::new().await;
-    let broker = world.broker(&format!(
+fn broker(world: &World, provider: &IdentityProvider) -> Broker {
+    world.broker(&format!(
         r#"
         [servers.papers]
         url = "http://127.0.0.1:9/mcp"
@@ -27,7 +22,27 @@ async fn who_is_revoked_has_no_credential_from_then_on() {
         url = "http://127.0.0.1:9/mcp"
         "#,
         provider.issuer()
-    ));
+    ))
+}
+
+fn revoked(kind: RevocationKind, key: &str, at_us: i64) -> Revocation {
+    Revocation {
+        kind,
+        key: key.to_owned(),
+        at_us,
+        reason: "a test".to_owned(),
+        by: "operator".to_owned(),
+        expires_us: None,
+    }
+}
+
+#[tokio::test]
+async fn who_is_revoked_has_no_credential_from_then_on() {
+    let provider = IdentityProvider::start(ProviderSettings::default())
+        .await
+        .unwrap();
+    let world = World::new().await;
+    let broker = broker(&world, &provider);
     let actors = ["helper".to_owned()];
     let ada = Caller {
         client: Some("host"),
@@ -52,14 +67,7 @@ async fn who_is_revoked_has_no_credential_from_then_on() {
     ];
     for (kind, key, caller) in cases {
         broker.credential("papers", &caller).await.unwrap().unwrap();
-        let revocation = Revocation {
-            kind,
-            key: key.to_owned(),
-            at_us: 1,
-            reason: "a test".to_owned(),
-            by: "operator".to_owned(),
-            expires_us: None,
-        };
+        let revocation = revoked(kind, key, 1);
         world.store.revoke(&revocation).await.unwrap();
         world.clock.pass(1);
         let credential = broker.credential("papers", &caller).await;
@@ -72,5 +80,41 @@ async fn who_is_revoked_has_no_credential_from_then_on() {
         world.store.lift_revocation(kind, key).await.unwrap();
         world.clock.pass(1);
         broker.credential("papers", &caller).await.unwrap().unwrap();
+    }
+}
+
+/// Who signed in anew is believed again, as the gateway does; one token and a server are not.
+#[tokio::test]
+async fn what_was_issued_after_the_revocation_counts() {
+    let provider = IdentityProvider::start(ProviderSettings::default())
+        .await
+        .unwrap();
+    let world = World::new().await;
+    let broker = broker(&world, &provider);
+    let actors = ["helper".to_owned()];
+    for (kind, key, is_forgiven) in [
+        (RevocationKind::User, "ada", true),
+        (RevocationKind::Agent, "helper", true),
+        (RevocationKind::Client, "host", true),
+        (RevocationKind::Token, "t-1", false),
+        (RevocationKind::Server, "papers", false),
+    ] {
+        let revocation = revoked(kind, key, 1_000_500_000);
+        world.store.revoke(&revocation).await.unwrap();
+        world.clock.pass(1);
+        for (issued, is_later) in [(None, false), (Some(1_000), false), (Some(1_001), true)] {
+            let ada = Caller {
+                client: Some("host"),
+                token_id: Some("t-1"),
+                actors: &actors,
+                issued,
+                ..user("ada")
+            };
+            let credential = broker.credential("papers", &ada).await;
+            let is_believed = is_later && is_forgiven;
+            assert_eq!(credential.is_ok(), is_believed, "{kind:?} {issued:?}");
+        }
+        world.store.lift_revocation(kind, key).await.unwrap();
+        world.clock.pass(1);
     }
 }

@@ -183,6 +183,7 @@ pub(crate) fn user(principal: &str) -> Caller<'_> {
         client: None,
         actors: &[],
         token_id: None,
+        issued: None,
         can_be_challenged: false,
     }
 }

@@ -12,6 +12,7 @@ fn person(upn: &str) -> Person {
         tenant: Some(CONTOSO.to_owned()),
         subject: oid,
         name: upn.to_owned(),
+        issued: Some(1_800_000_000),
     }
 }
 

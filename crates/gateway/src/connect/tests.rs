@@ -10,10 +10,12 @@ fn a_person_is_the_principal_and_comes_back_as_the_same() {
         (Principal::operator(), PrincipalKind::Workload),
     ] {
         let person = person(&principal);
+        assert_eq!(person.issued.is_some(), principal.signed_in().is_some());
         let caller = caller(&person).unwrap();
         let asked = crate::credentials::asked(&principal, None);
         assert_eq!(caller.principal, asked.principal);
         assert_eq!(caller.tenant, asked.tenant);
+        assert_eq!(caller.issued, asked.issued);
         assert_eq!(caller.kind, kind);
     }
 }

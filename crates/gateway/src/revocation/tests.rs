@@ -1,4 +1,4 @@
-use portcullis_store::{Revocation, Sqlite};
+use portcullis_store::Sqlite;
 
 use super::*;
 use crate::authn::tests::signed_in;
@@ -32,6 +32,8 @@ async fn revoked(
     revocations
 }
 
+/// Microseconds of a second.
+const SECOND: i64 = 1_000_000;
 const NOW: i64 = 1_800_000_000;
 const AT: i64 = NOW * SECOND;
 

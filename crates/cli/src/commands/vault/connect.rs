@@ -212,6 +212,7 @@ fn caller<'a>(tenant: &'a str, user: &'a str) -> Caller<'a> {
         client: None,
         actors: &[],
         token_id: None,
+        issued: None,
         can_be_challenged: false,
     }
 }

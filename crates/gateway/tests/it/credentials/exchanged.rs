@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use portcullis_lab::entra::sample::{ADA, CONTOSO, GATEWAY, GATEWAY_SECRET, HOST, PAPERS};
 use portcullis_lab::entra::{EntraLab, EntraSettings, Policy};
 use portcullis_lab::identity_provider::{
-    IdentityProvider, ProviderClient, ProviderSettings, Trusted,
+    IdentityProvider, Misbehaviour, ProviderClient, ProviderSettings, Trusted,
 };
-use portcullis_testkit::{Builder, Script, Speaks, Step, TestGateway};
+use portcullis_store::{Revocation, RevocationKind, RevocationStore};
+use portcullis_testkit::{Builder, Script, Speaks, Step, TestGateway, eventually};
 
 use super::logs;
 use super::scene::{
-    BASE, SECRET, builder, call, claims, finish, kept, provider, shown, token, token_requests,
+    BASE, RESOURCE, SECRET, builder, call, claims, finish, kept, now, provider, shown, token,
+    token_requests,
 };
 
 const EXCHANGE: &str =
@@ -77,6 +79,50 @@ async fn two_tokens_of_one_user_stay_apart() {
     finish(gateway, &[&tokens[0], &tokens[1], SECRET]).await;
 }
 
+/// The gateway believes a token that was issued after the revocation, and so does who gives the
+/// credential for the server.
+#[tokio::test]
+async fn who_signs_in_anew_after_a_revocation_is_called_for() {
+    let provider = provider().await;
+    let secret = kept(SECRET);
+    let issued = |at: u64, id: &str| {
+        let claims = serde_json::json!({"sub": "ada", "jti": id, "iat": at});
+        provider.misbehave(Misbehaviour::Claims(claims));
+        let minted = provider.mint("editor", "papers.read papers.write", Some(RESOURCE));
+        provider.behave();
+        minted.unwrap()
+    };
+    let (before, after) = (issued(now() - 60, "before"), issued(now(), "after"));
+    let gateway = builder(&provider, &secret, Speaks::Modern, EXCHANGE)
+        .canary(&before)
+        .canary(&after)
+        .start()
+        .await;
+    assert_eq!(call(&gateway, Speaks::Modern, &before).await.reason(), "");
+    let revocation = Revocation {
+        kind: RevocationKind::User,
+        key: "company:ada".to_owned(),
+        at_us: i64::try_from(now() - 30).unwrap() * 1_000_000,
+        reason: String::new(),
+        by: "tester".to_owned(),
+        expires_us: None,
+    };
+    gateway.store().revoke(&revocation).await.unwrap();
+    let ask = |token: &str| {
+        let authorization = format!("Bearer {token}");
+        let headers = [("authorization", authorization.as_str())];
+        gateway.stranger(Speaks::Modern, "/mcp/main", &headers)
+    };
+    eventually("the old token is not believed", async || {
+        let refused = ask(&before).tool("search", "{}").await;
+        (refused.status == 401).then_some(())
+    })
+    .await;
+    let reply = call(&gateway, Speaks::Modern, &after).await;
+    assert_eq!(reply.reason(), "", "{}", reply.body);
+    finish(gateway, &[&before, &after, SECRET]).await;
+}
+
 #[tokio::test]
 async fn what_goes_wrong_shows_no_token_either() {
     let failures = [
@@ -104,11 +150,9 @@ async fn what_goes_wrong_shows_no_token_either() {
         }
         let other = token(&provider, "ada", "3");
         // What the issuer answers is no token.
-        provider.misbehave(
-            portcullis_lab::identity_provider::Misbehaviour::TokenResponse(
-                serde_json::json!({"access_token": 7}),
-            ),
-        );
+        provider.misbehave(Misbehaviour::TokenResponse(
+            serde_json::json!({"access_token": 7}),
+        ));
         let reply = call(&gateway, speaks, &other).await;
         assert!(reply.body.contains("server-credential"), "{}", reply.body);
         finish(gateway, &[&ada, &other, SECRET]).await;
