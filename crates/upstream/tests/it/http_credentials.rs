@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use portcullis_mcp::Method;
 use portcullis_upstream::{
     Cause, Connection, Credential, Credentials, HttpKind, Request, Spec, Transport, UpstreamError,
@@ -312,4 +312,177 @@ fn a_specification_shows_nothing_of_its_source() {
     let source = Source::new("own", 0);
     let shown: Arc<dyn Credentials> = Arc::new(Shared(source));
     assert_eq!(format!("{shown:?}"), "Credentials");
+}
+
+/// A source of credentials that are bound to a key. Its proofs say for what they are, and have a number
+/// and the server's latest nonce.
+#[derive(Clone, Default)]
+struct Bound(Arc<Mutex<Proofs>>);
+
+#[derive(Default)]
+struct Proofs {
+    made: usize,
+    nonce: Option<String>,
+    renewals: usize,
+    refusals: usize,
+}
+
+#[async_trait]
+impl Credentials for Bound {
+    async fn credential(&self) -> Result<Box<dyn Credential>, Cause> {
+        Ok(Box::new(self.proving()))
+    }
+}
+
+impl Bound {
+    fn proving(&self) -> Proving {
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", HeaderValue::from_static("DPoP token"));
+        Proving {
+            source: self.clone(),
+            headers,
+        }
+    }
+}
+
+struct Proving {
+    source: Bound,
+    headers: HeaderMap,
+}
+
+#[async_trait]
+impl Credential for Proving {
+    fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    fn proof(&self, method: &http::Method, uri: &Uri) -> Result<Option<HeaderValue>, Cause> {
+        let mut proofs = self.source.0.lock().unwrap();
+        proofs.made += 1;
+        let nonce = proofs.nonce.clone().unwrap_or_default();
+        let proof = format!("{} {method} {} {nonce}", proofs.made, uri.path());
+        Ok(Some(HeaderValue::from_str(&proof).unwrap()))
+    }
+
+    fn answered(&self, _uri: &Uri, status: StatusCode, head: &HeaderMap) -> bool {
+        let mut proofs = self.source.0.lock().unwrap();
+        let Some(nonce) = head.get("dpop-nonce") else {
+            return false;
+        };
+        proofs.nonce = Some(nonce.to_str().unwrap().to_owned());
+        status == StatusCode::UNAUTHORIZED
+    }
+
+    async fn rejected(
+        &self,
+        _status: StatusCode,
+        _challenges: &[HeaderValue],
+    ) -> Result<Option<Box<dyn Credential>>, Cause> {
+        let mut proofs = self.source.0.lock().unwrap();
+        proofs.refusals += 1;
+        match proofs.renewals {
+            0 => return Ok(None),
+            _ => proofs.renewals -= 1,
+        }
+        Ok(Some(Box::new(self.source.proving())))
+    }
+}
+
+/// The proofs that the endpoint saw, without their numbers, and the numbers.
+fn proofs(endpoint: &Endpoint) -> (Vec<String>, Vec<usize>) {
+    let seen = endpoint.seen();
+    let split = seen.iter().map(|seen| {
+        let (number, rest) = seen.header("dpop").unwrap().split_once(' ').unwrap();
+        (rest.to_owned(), number.parse::<usize>().unwrap())
+    });
+    split.unzip()
+}
+
+#[tokio::test]
+async fn every_request_has_a_proof_of_its_own() {
+    let endpoint = Endpoint::start(legacy(|seen| match seen.verb.as_str() {
+        "POST" => Reply::json(seen.result(&json!({}))),
+        _ => Reply::status(405),
+    }))
+    .await;
+    let mut spec = endpoint.spec();
+    spec.credentials = Some(Arc::new(Bound::default()));
+    let (upstream, connection) = connect(spec).await;
+    call(&connection, "a", json!({})).await.unwrap();
+    eventually("the server's stream is asked for", || {
+        endpoint.log().contains(&"GET".to_owned())
+    })
+    .await;
+    upstream.shutdown().await;
+    let (of, mut numbers) = proofs(&endpoint);
+    for (seen, of) in endpoint.seen().iter().zip(&of) {
+        assert_eq!(*of, format!("{} {} ", seen.verb, seen.target));
+        assert_eq!(shown(seen), "DPoP token");
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=6).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_server_gets_its_nonce_with_one_repetition_and_keeps_getting_it() {
+    let endpoint = Endpoint::start(modern(|seen| {
+        let proof = seen.header("dpop").unwrap_or_default();
+        match proof.ends_with(" n-1") {
+            true => Reply::json(seen.result(&json!({}))).with("dpop-nonce", "n-1"),
+            false => Reply::status(401)
+                .with("www-authenticate", "DPoP error=\"use_dpop_nonce\"")
+                .with("dpop-nonce", "n-1"),
+        }
+    }))
+    .await;
+    let (_upstream, connection) = connect(endpoint.spec()).await;
+    let before = endpoint.seen().len();
+    let source = Bound::default();
+    let request = Request {
+        method: Method::ToolsCall,
+        params: r#"{"name":"t"}"#,
+        name: Some("t"),
+        headers: &[],
+        progress: false,
+        log_level: None,
+        credentials: Some(&source),
+    };
+    for sent in [2, 3] {
+        let exchange = connection.request(request).await.unwrap();
+        exchange.answer().await.unwrap();
+        assert_eq!(endpoint.seen().len() - before, sent);
+    }
+    let proofs = source.0.lock().unwrap();
+    assert_eq!((proofs.made, proofs.refusals), (3, 0));
+}
+
+#[tokio::test]
+async fn a_server_that_is_never_content_with_its_nonce_is_not_asked_for_ever() {
+    let endpoint = Endpoint::start(modern(|_| {
+        Reply::status(401)
+            .with("www-authenticate", "DPoP error=\"use_dpop_nonce\"")
+            .with("dpop-nonce", "n-1")
+    }))
+    .await;
+    let (_upstream, connection) = connect(endpoint.spec()).await;
+    for (renewals, sent) in [(0, 2), (100, 4)] {
+        let before = endpoint.seen().len();
+        let source = Bound::default();
+        source.0.lock().unwrap().renewals = renewals;
+        let request = Request {
+            method: Method::ToolsCall,
+            params: r#"{"name":"t"}"#,
+            name: Some("t"),
+            headers: &[],
+            progress: false,
+            log_level: None,
+            credentials: Some(&source),
+        };
+        let refused = connection.request(request).await.unwrap_err();
+        assert!(
+            matches!(refused, UpstreamError::Unauthorized),
+            "{refused:?}"
+        );
+        assert_eq!(endpoint.seen().len() - before, sent);
+    }
 }
