@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW,
-    CACHE_CONTROL, CONTENT_TYPE, LOCATION, PRAGMA, REFERRER_POLICY, WWW_AUTHENTICATE,
-    X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, PRAGMA, REFERRER_POLICY,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const ANY: HeaderValue = HeaderValue::from_static("*");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// A public document: any web page may read it.
+/// A public document.
 pub(crate) fn document(body: String) -> Response<Bytes> {
     let mut answer = json(StatusCode::OK, body);
     let headers = answer.headers_mut();
@@ -23,12 +23,11 @@ pub(crate) fn document(body: String) -> Response<Bytes> {
     answer
 }
 
-/// JSON that nobody keeps. Clients that run in browsers may read it: no cookie plays a part.
+/// JSON that nobody keeps.
 pub(crate) fn json(status: StatusCode, body: String) -> Response<Bytes> {
     let mut answer = plain(status, Bytes::from(body));
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
     headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
     answer
 }
@@ -136,9 +135,8 @@ pub(crate) fn method_not_allowed(allowed: &'static str) -> Response<Bytes> {
 
 /// The answer to a browser that asks before a script of another origin may ask.
 pub(crate) fn preflight(allowed: &'static str) -> Response<Bytes> {
-    let mut answer = plain(StatusCode::NO_CONTENT, Bytes::new());
+    let mut answer = for_any_origin(plain(StatusCode::NO_CONTENT, Bytes::new()));
     let headers = answer.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
     headers.insert(
         ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static(allowed),
@@ -147,6 +145,15 @@ pub(crate) fn preflight(allowed: &'static str) -> Response<Bytes> {
         ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static("content-type, mcp-protocol-version"),
     );
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    answer
+}
+
+/// Lets scripts of any origin read an answer, also one that says no: no cookie plays a part in it.
+pub(crate) fn for_any_origin(mut answer: Response<Bytes>) -> Response<Bytes> {
+    answer
+        .headers_mut()
+        .insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
     answer
 }
 

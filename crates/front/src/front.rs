@@ -137,6 +137,14 @@ impl Front {
             && route::of(path, &self.prefix).is_some()
     }
 
+    /// Whether pages of any origin may ask for this path and read the answer: the documents, the
+    /// token endpoint and the registration, for clients that run in browsers. What [`owns`](Self::owns)
+    /// says comes first.
+    #[must_use]
+    pub fn is_public(&self, path: &str) -> bool {
+        route::of(path, &self.prefix).is_some_and(|route| route.public_verbs().is_some())
+    }
+
     /// Where an issuer has to be told to send browsers back to: the redirect URI of the gateway's
     /// registration there.
     #[must_use]
@@ -158,9 +166,13 @@ impl Front {
             body: &body,
             facts: from,
         };
-        match route::of(head.uri.path(), &self.prefix) {
-            Some(route) => self.follow(route, &visit).await,
-            None => answer::not_found(),
+        let Some(route) = route::of(head.uri.path(), &self.prefix) else {
+            return answer::not_found();
+        };
+        match route.public_verbs() {
+            Some(verbs) if head.method == Method::OPTIONS => answer::preflight(verbs),
+            Some(_) => answer::for_any_origin(self.follow(route, &visit).await),
+            None => self.follow(route, &visit).await,
         }
     }
 
@@ -230,7 +242,6 @@ impl Front {
             }
             (Endpoint::Keys, _) => visit.document(Some("{\"keys\":[]}".to_owned())),
             (Endpoint::Register, _) if !door.registration => answer::not_found(),
-            (Endpoint::Register | Endpoint::Token, &Method::OPTIONS) => answer::preflight("POST"),
             (Endpoint::Token, &Method::POST) => {
                 let given = token::token(self, issuer, visit).await;
                 self.endpoint(visit, issuer, given)
@@ -373,9 +384,8 @@ impl Visit<'_> {
     fn document(&self, document: Option<String>) -> Response<Bytes> {
         match (&self.head.method, document) {
             (_, None) => answer::not_found(),
-            (&Method::OPTIONS, _) => answer::preflight("GET"),
             (&Method::GET | &Method::HEAD, Some(document)) => answer::document(document),
-            _ => answer::method_not_allowed("GET"),
+            _ => answer::method_not_allowed("GET, HEAD"),
         }
     }
 }

@@ -28,6 +28,22 @@ pub(crate) enum Endpoint {
     Keys,
 }
 
+impl Route<'_> {
+    /// The verbs of an endpoint that programs ask, also such as run in pages of other sites: it takes
+    /// no cookie, and shows to all what it shows to one. `None` for what people look at.
+    pub(crate) fn public_verbs(self) -> Option<&'static str> {
+        match self {
+            Self::Resource(_) | Self::Metadata(..) | Self::Door(_, Endpoint::Keys) => {
+                Some("GET, HEAD")
+            }
+            Self::Door(_, Endpoint::Token | Endpoint::Register) => Some("POST"),
+            Self::Door(_, Endpoint::Authorize | Endpoint::Consent | Endpoint::Callback)
+            | Self::Connect(_)
+            | Self::Connected => None,
+        }
+    }
+}
+
 /// Reads a path. `prefix` is that of the gateway's public address; some proxies leave it on.
 pub(crate) fn of<'a>(path: &'a str, prefix: &str) -> Option<Route<'a>> {
     if let Some(place) = path.strip_prefix("/.well-known/oauth-protected-resource") {

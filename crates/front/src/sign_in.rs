@@ -73,6 +73,7 @@ pub(crate) async fn begin(
         // what the issuer was told about the gateway.
         resource: resource(issuer, &flow).as_ref(),
         claims: passed("claims"),
+        dpop_jkt: None,
         prompt: passed("prompt"),
         login_hint: passed("login_hint"),
     })

@@ -5,6 +5,7 @@
 //! types. Everything else is the pipeline's.
 
 mod capacity;
+mod cors;
 mod detach;
 mod edge;
 mod forwarded;
@@ -198,8 +199,16 @@ async fn answer(gateway: &Arc<Gateway>, head: Parts, body: &Unread, peer: Peer) 
     if head.method == Method::GET && head.uri.path() == "/healthz" {
         return write::healthy();
     }
-    let arrival = edge::arrival(&head, peer.remote, peer.certificate, snapshot.config());
-    if let Err(refusal) = edge::check(&head, snapshot.config()) {
+    let config = snapshot.config();
+    let arrival = edge::arrival(&head, peer.remote, peer.certificate, config);
+    let path = head.uri.path();
+    let front = snapshot.facilities().front.as_ref();
+    let front = front.filter(|front| front.owns(path));
+    let judged = match front.is_some_and(|front| front.is_public(path)) {
+        true => edge::check_host(&head, config),
+        false => edge::check(&head, config),
+    };
+    if let Err(refusal) = judged {
         return write::answer(
             pipeline::turn_away(gateway, &arrival, &refusal),
             edge::Accepted::both(),
@@ -207,12 +216,26 @@ async fn answer(gateway: &Arc<Gateway>, head: Parts, body: &Unread, peer: Peer) 
         )
         .await;
     }
-    if let Some(front) = &snapshot.facilities().front
-        && front.owns(head.uri.path())
-    {
+    if let Some(front) = front {
         let principal = snapshot.authenticator().without_token(&arrival.facts);
         return visit(front, head, body, peer.remote, principal.as_deref()).await;
     }
+    let Some(reader) = cors::Reader::of(&head.headers, config) else {
+        return endpoint(gateway, head, body, arrival).await;
+    };
+    match reader.preflight(&head) {
+        Some(answer) => answer,
+        None => reader.may_read(endpoint(gateway, head, body, arrival).await),
+    }
+}
+
+/// Answers at an MCP endpoint.
+async fn endpoint(
+    gateway: &Arc<Gateway>,
+    head: Parts,
+    body: &Unread,
+    arrival: Arrival,
+) -> Response<Body> {
     if head.method == Method::DELETE {
         return write::answer(
             pipeline::end_session(gateway, arrival).await,
@@ -248,7 +271,7 @@ async fn answer(gateway: &Arc<Gateway>, head: Parts, body: &Unread, peer: Peer) 
     if let Some(reason) = refused {
         return turned_away(gateway, &arrival, reason, &head.method).await;
     }
-    let limit = snapshot.config().limits.max_message;
+    let limit = gateway.snapshot().config().limits.max_message;
     let entry = pipeline::begin(gateway, &arrival.facts, None);
     // A host in a session may lose its connection and not mean it.
     let answer = if pipeline::is_in_session(&arrival.facts) {

@@ -136,6 +136,9 @@ async fn verbs_that_have_no_meaning_are_refused() {
         (Method::POST, "/connect/callback", 405),
         (Method::POST, "/oauth/entra/callback", 405),
         (Method::OPTIONS, "/oauth/entra/token", 204),
+        (Method::OPTIONS, "/oauth/entra/jwks", 204),
+        (Method::OPTIONS, "/oauth/entra/authorize", 405),
+        (Method::OPTIONS, "/connect/x", 405),
         (Method::POST, "/oauth/entra/register", 404),
         (Method::GET, "/oauth/other/authorize", 404),
     ] {
@@ -147,4 +150,58 @@ async fn verbs_that_have_no_meaning_are_refused() {
         assert_eq!(answer.status(), expected, "{method} {path}");
     }
     assert!(!world.front.owns("/mcp/research"));
+}
+
+/// What scripts of other origins may do at a path.
+async fn check_cors(world: &World, method: Method, path: &str, readable: bool) {
+    let request = Request::builder()
+        .method(&method)
+        .uri(format!("{BASE}{path}"))
+        .header("origin", "https://inspector.example");
+    let request = request.body(bytes::Bytes::new()).unwrap();
+    let answer = world.front.respond(request, &facts(None)).await;
+    let header = |name: &str| {
+        answer
+            .headers()
+            .get(name)
+            .map(|value| value.to_str().unwrap())
+    };
+    let allowed = header("access-control-allow-origin");
+    assert_eq!(allowed, readable.then_some("*"), "{method} {path}");
+    // A cookie of the browser must not go along, so that it cannot play a part.
+    assert_eq!(header("access-control-allow-credentials"), None);
+    let verbs = header("access-control-allow-methods");
+    let is_preflight = readable && method == Method::OPTIONS;
+    assert_eq!(verbs.is_some(), is_preflight, "{method} {path}");
+    assert_eq!(world.front.is_public(path), readable, "{path}");
+}
+
+#[tokio::test]
+async fn scripts_of_any_origin_read_documents_and_endpoints_and_no_page() {
+    let world = World::new().await;
+    for path in [
+        "/.well-known/oauth-protected-resource/mcp/research",
+        "/.well-known/oauth-protected-resource/mcp/other",
+        "/.well-known/oauth-authorization-server/oauth/entra",
+        "/.well-known/oauth-authorization-server/oauth/other",
+        "/.well-known/openid-configuration/oauth/entra",
+        "/oauth/entra/jwks",
+        "/oauth/entra/token",
+        "/oauth/entra/register",
+    ] {
+        for method in [Method::GET, Method::POST, Method::OPTIONS] {
+            check_cors(&world, method, path, true).await;
+        }
+    }
+    for path in [
+        "/oauth/entra/authorize",
+        "/oauth/entra/consent",
+        "/oauth/entra/callback",
+        "/connect/abc",
+        "/connect/callback",
+    ] {
+        for method in [Method::GET, Method::POST, Method::OPTIONS] {
+            check_cors(&world, method, path, false).await;
+        }
+    }
 }

@@ -134,11 +134,8 @@ fn forwarded_certificate(
 /// `Host` and `Origin` (MCP 2026-07-28, streamable HTTP, security): a web page that rebinds a name
 /// to this machine must not reach the gateway.
 pub(super) fn check(head: &Parts, config: &Config) -> Result<(), Refusal> {
-    let controls = &config.controls;
-    if controls.host_check && !host_allowed(head, config) {
-        return Err(Refusal::new(Reason::HostNotAllowed));
-    }
-    if controls.origin_check {
+    check_host(head, config)?;
+    if config.controls.origin_check {
         for origin in head.headers.get_all(ORIGIN) {
             if !origin
                 .to_str()
@@ -149,6 +146,20 @@ pub(super) fn check(head: &Parts, config: &Config) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// `Host` alone, for what pages of any origin may ask.
+pub(super) fn check_host(head: &Parts, config: &Config) -> Result<(), Refusal> {
+    match config.controls.host_check && !host_allowed(head, config) {
+        true => Err(Refusal::new(Reason::HostNotAllowed)),
+        false => Ok(()),
+    }
+}
+
+/// Whether the configuration names this origin.
+pub(super) fn is_named(origin: &str, config: &Config) -> bool {
+    let mut named = config.listen.allowed_origins.iter();
+    named.any(|known| known.eq_ignore_ascii_case(origin))
 }
 
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
@@ -267,12 +278,7 @@ fn is_known_host(host: &str, config: &Config) -> bool {
 }
 
 fn origin_allowed(origin: &str, config: &Config) -> bool {
-    if config
-        .listen
-        .allowed_origins
-        .iter()
-        .any(|known| known.eq_ignore_ascii_case(origin))
-    {
+    if is_named(origin, config) {
         return true;
     }
     // Our own pages: forms that people send where they sign in.
