@@ -48,7 +48,7 @@ struct Cursor {
 pub(crate) struct Page {
     /// A result object, without what only the era or a receipt adds, and what the shield said about it.
     pub(crate) judged: Judged,
-    /// Why a server was left out that the caller has to sign in at first.
+    /// Why a server was not asked that the caller has to sign in at first.
     pub(crate) left_out: Option<Reason>,
 }
 
@@ -92,8 +92,7 @@ pub(crate) async fn list(
     Ok(Page { judged, left_out })
 }
 
-/// Every definition the caller may see, and why a server was left out that may be there after a
-/// sign-in.
+/// Every definition the caller may see, and why a server was not asked that can be after a sign-in.
 async fn visible(
     kind: ListKind,
     freshness: Freshness,
@@ -105,7 +104,14 @@ async fn visible(
     let listings =
         futures_util::future::join_all(profile.members.iter().map(|member| async move {
             let lease = leases.lease(&member.server)?;
-            offered(kind, freshness, &lease, leases).await
+            match offered(kind, freshness, &lease, leases).await {
+                // What a user has there is known when the user has an account there. What others
+                // have, and somebody approved, says what the account is good for.
+                Err(refusal) if refusal.is_about_sign_in() => {
+                    on_record(kind, &member.server, refusal.reason(), leases).await
+                }
+                offered => offered,
+            }
         }))
         .await;
     let mut visible = Vec::new();
@@ -113,14 +119,8 @@ async fn visible(
     let alone = profile.members.len() == 1;
     let mut left_out = None;
     for (member, listing) in profile.members.iter().zip(listings) {
-        let listing = match listing {
-            Ok(listing) => listing,
-            // What a user may see there is known when the user has an account there.
-            Err(refusal) if refusal.is_about_sign_in() => {
-                left_out = Some(refusal.reason());
-                tracing::info!(server = %member.server, reason = refusal.reason().face().id, "left out of a list");
-                continue;
-            }
+        let offered = match listing {
+            Ok(offered) => offered,
             Err(refusal) if alone => return Err(refusal),
             // One server that is down does not take the others along.
             Err(refusal) => {
@@ -128,7 +128,8 @@ async fn visible(
                 continue;
             }
         };
-        for definition in listing.definitions() {
+        left_out = offered.lacks().or(left_out);
+        for definition in offered.definitions() {
             let shown = definition.standing == Standing::Approved
                 && member.selects(definition.kind, &definition.name)
                 && definition.reaches(profile, admitted.protocol().capabilities)
@@ -145,17 +146,55 @@ async fn visible(
     Ok((visible, left_out))
 }
 
+/// What a server offers.
+enum Offered {
+    /// To this caller.
+    Now(Arc<Listing>),
+    /// To others, when it was last read: this caller has to sign in there first.
+    OnRecord(Arc<[Arc<Definition>]>, Reason),
+}
+
+impl Offered {
+    fn definitions(&self) -> &[Arc<Definition>] {
+        match self {
+            Self::Now(listing) => listing.definitions(),
+            Self::OnRecord(definitions, _) => definitions,
+        }
+    }
+
+    fn lacks(&self) -> Option<Reason> {
+        match self {
+            Self::Now(_) => None,
+            Self::OnRecord(_, reason) => Some(*reason),
+        }
+    }
+}
+
 async fn offered(
     kind: ListKind,
     freshness: Freshness,
     lease: &Arc<Lease>,
     leases: &Leases<'_>,
-) -> Result<Arc<Listing>, Refusal> {
+) -> Result<Offered, Refusal> {
     let connection = lease.connection().await?;
-    lease
-        .catalogue()
-        .listing(kind, freshness, &leases.source(lease, &connection))
+    let source = leases.source(lease, &connection);
+    let listing = lease.catalogue().listing(kind, freshness, &source).await?;
+    Ok(Offered::Now(listing))
+}
+
+async fn on_record(
+    kind: ListKind,
+    server: &Arc<str>,
+    lacks: Reason,
+    leases: &Leases<'_>,
+) -> Result<Offered, Refusal> {
+    let enforce = leases.snapshot.config().controls.definition_pins;
+    let approved = leases.registry.approved(server, Kind::of(kind), enforce);
+    let approved = approved
         .await
+        .map_err(|cause| Refusal::new(Reason::Internal).because(cause))?;
+    tracing::info!(%server, reason = lacks.face().id, shown = approved.len(), "a list is that on record");
+    Ok(Offered::OnRecord(approved, lacks))
 }
 
 fn permits(authz: &Authz, admitted: &Admitted, definition: &Definition) -> bool {

@@ -7,6 +7,7 @@
 mod catalogue;
 mod definition;
 mod identity;
+mod on_record;
 mod pins;
 mod resolve;
 mod shown;
@@ -98,6 +99,8 @@ pub(crate) struct Registry {
     pins: ArcSwap<Pins>,
     /// Serialises what is observed, so that two connections cannot both be first.
     observed: Mutex<HashMap<(Arc<str>, Kind), Instant>>,
+    /// What servers offered when they were last read.
+    on_record: Mutex<on_record::Lists>,
 }
 
 impl Registry {
@@ -107,6 +110,7 @@ impl Registry {
             store,
             pins: ArcSwap::from_pointee(pins),
             observed: Mutex::new(HashMap::new()),
+            on_record: Mutex::default(),
         })
     }
 
@@ -205,7 +209,10 @@ impl Registry {
             .observe(&observations, clock::unix_micros())
             .await?;
         self.pins.store(Arc::new(Pins::load(&*self.store).await?));
-        observed.insert(slot, Instant::now());
+        // What is new is dated by itself; the dates of the rest are due when they were.
+        if stale {
+            observed.insert(slot, Instant::now());
+        }
         for new in observations
             .iter()
             .filter(|new| new.state != State::Approved)
