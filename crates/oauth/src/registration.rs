@@ -41,8 +41,50 @@ pub enum AuthMethod {
     None,
     /// By assertions under the keys at `jwks_uri`.
     PrivateKeyJwt,
-    /// By a secret that the server makes. Only with dynamic registration.
+    /// By a secret that the server makes, in the header (`client_secret_basic`). Only with dynamic
+    /// registration.
     SecretBasic,
+    /// The same, in the form (`client_secret_post`).
+    SecretPost,
+}
+
+impl AuthMethod {
+    /// What to register with at a server with these `token_endpoint_auth_methods_supported`: with
+    /// the key, if there is one; else with nothing, since a secret that everybody gets who asks for
+    /// one proves no more than PKCE does, and can end unnoticed; else with a secret in the header,
+    /// else in the form. A server that names nothing of all that is asked for nothing.
+    #[must_use]
+    pub fn preferred(supported: &[String], has_key: bool) -> Self {
+        const ORDER: &[AuthMethod] = &[
+            AuthMethod::PrivateKeyJwt,
+            AuthMethod::None,
+            AuthMethod::SecretBasic,
+            AuthMethod::SecretPost,
+        ];
+        let mut order = ORDER.iter().copied();
+        let fits = |method: &Self| {
+            (has_key || *method != Self::PrivateKeyJwt)
+                && supported.iter().any(|name| name == method.name())
+        };
+        order.find(fits).unwrap_or(Self::None)
+    }
+
+    /// Its name at the authorization server (`token_endpoint_auth_method`).
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::PrivateKeyJwt => "private_key_jwt",
+            Self::SecretBasic => "client_secret_basic",
+            Self::SecretPost => "client_secret_post",
+        }
+    }
+
+    /// Whether it rests on a secret that the server makes.
+    #[must_use]
+    pub fn has_secret(self) -> bool {
+        matches!(self, Self::SecretBasic | Self::SecretPost)
+    }
 }
 
 /// What can be used at one authorization server.
@@ -101,7 +143,7 @@ impl ClientMetadata {
         if client_id_address(client_id.as_str()).is_err() {
             return Err(MetadataRefused::ClientId);
         }
-        if self.auth_method == AuthMethod::SecretBasic {
+        if self.auth_method.has_secret() {
             return Err(MetadataRefused::SharedSecret);
         }
         let mut members = self.members()?;
@@ -125,11 +167,7 @@ impl ClientMetadata {
         );
         set("response_types", json!(["code"]));
         set("application_type", json!(self.application_type()));
-        let method = match self.auth_method {
-            AuthMethod::None => "none",
-            AuthMethod::PrivateKeyJwt => "private_key_jwt",
-            AuthMethod::SecretBasic => "client_secret_basic",
-        };
+        let method = self.auth_method.name();
         set("token_endpoint_auth_method", json!(method));
         if let Some(home) = &self.home {
             set("client_uri", json!(home.as_str()));

@@ -137,9 +137,10 @@ fn read(document: &Document, asked: &ClientMetadata) -> Result<Registered, Regis
             AuthMethod::PrivateKeyJwt
         }
         Some("client_secret_basic") => AuthMethod::SecretBasic,
+        Some("client_secret_post") => AuthMethod::SecretPost,
         Some(_) => return Err(RegistrationError::Altered("authentication method")),
     };
-    if auth_method == AuthMethod::SecretBasic && secret.is_none() {
+    if auth_method.has_secret() && secret.is_none() {
         return Err(RegistrationError::Malformed("client_secret is missing"));
     }
     // 0 says that the secret does not end (RFC 7591 section 3.2.1).
@@ -151,7 +152,7 @@ fn read(document: &Document, asked: &ClientMetadata) -> Result<Registered, Regis
             .required_text("client_id")
             .map_err(malformed("client_id"))?
             .to_owned(),
-        secret: secret.filter(|_| auth_method == AuthMethod::SecretBasic),
+        secret: secret.filter(|_| auth_method.has_secret()),
         secret_expires_at: ends
             .filter(|ends| *ends != 0)
             .map(|ends| u64::try_from(ends).unwrap_or(0)),
@@ -168,6 +169,7 @@ impl Registered {
     pub fn identity(self, key: Option<ClientAuth>) -> Result<ClientIdentity, ClientAuthError> {
         let auth = match (self.auth_method, self.secret, key) {
             (AuthMethod::SecretBasic, Some(secret), _) => ClientAuth::SecretBasic(secret),
+            (AuthMethod::SecretPost, Some(secret), _) => ClientAuth::SecretPost(secret),
             (AuthMethod::PrivateKeyJwt, _, Some(key @ ClientAuth::PrivateKey { .. })) => key,
             (AuthMethod::None, ..) => ClientAuth::None,
             _ => return Err(ClientAuthError::NoKey),

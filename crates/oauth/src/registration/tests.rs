@@ -132,10 +132,35 @@ fn writes_the_document() {
         MetadataRefused::SharedSecret,
     );
     check(
+        with(AuthMethod::SecretPost),
+        right,
+        MetadataRefused::SharedSecret,
+    );
+    check(
         with(AuthMethod::PrivateKeyJwt),
         right,
         MetadataRefused::NoKeys,
     );
+}
+
+#[test]
+fn registers_with_what_the_server_takes() {
+    let check = |supported: &[&str], has_key, expected| {
+        let supported: Vec<String> = supported.iter().map(|&name| name.to_owned()).collect();
+        assert_eq!(AuthMethod::preferred(&supported, has_key), expected);
+    };
+    let all = [
+        "client_secret_post",
+        "client_secret_basic",
+        "none",
+        "private_key_jwt",
+    ];
+    check(&all, true, AuthMethod::PrivateKeyJwt);
+    check(&all, false, AuthMethod::None);
+    check(&all[..2], false, AuthMethod::SecretBasic);
+    check(&all[..1], true, AuthMethod::SecretPost);
+    check(&["private_key_jwt"], false, AuthMethod::None);
+    check(&[], false, AuthMethod::None);
 }
 
 #[test]

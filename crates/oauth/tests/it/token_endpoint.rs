@@ -568,6 +568,11 @@ async fn keeps_to_what_it_registered() {
     assert_eq!(body["application_type"], "web");
     check(with("token_endpoint_auth_method", json!("none")), "c none").await;
     check(
+        with("token_endpoint_auth_method", json!("client_secret_post")),
+        "c client_secret_post",
+    )
+    .await;
+    check(
         with("redirect_uris", json!(["https://evil.example/callback"])),
         "the authorization server registered another redirect address",
     )
