@@ -4,13 +4,10 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use portcullis_config::SecretRef;
 use portcullis_egress::Client;
-use portcullis_oauth::Clock;
+use portcullis_oauth::{Clock, ReadSecret};
 use portcullis_store::{GrantStore, RevocationStore};
 use portcullis_vault::Vault;
-use secrecy::SecretString;
 use url::Url;
 
 use crate::event::Event;
@@ -62,21 +59,6 @@ pub struct OwnClient {
     /// Whether the gateway may register itself (RFC 7591) where it must.
     pub may_register: bool,
 }
-
-/// Reads secrets from where the configuration says.
-#[async_trait]
-pub trait ReadSecret: Send + Sync {
-    /// Reads one secret.
-    ///
-    /// # Errors
-    /// When it is not there, or cannot be reached now.
-    async fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretUnreadable>;
-}
-
-/// A secret cannot be read. Its sources must not hold the secret.
-#[derive(Debug, thiserror::Error)]
-#[error("a secret cannot be read")]
-pub struct SecretUnreadable(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
 impl Context {
     /// Unix microseconds.

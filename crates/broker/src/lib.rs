@@ -15,7 +15,6 @@
 mod broker;
 mod cache;
 mod caller;
-mod client;
 mod context;
 mod credential;
 mod event;
@@ -28,7 +27,7 @@ mod sign_in;
 
 pub use broker::Broker;
 pub use caller::{Caller, SubjectToken};
-pub use context::{Context, Http, OwnClient, ReadSecret, SecretUnreadable};
+pub use context::{Context, Http, OwnClient};
 pub use credential::Credential;
 pub use event::Event;
 pub use grants::{DisconnectError, Disconnected, GrantFilter};

@@ -8,18 +8,15 @@ mod front;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use portcullis_broker::Broker;
-use portcullis_config::SecretRef;
 use portcullis_egress::Client;
 use portcullis_front::Front;
-use portcullis_identity::{Context, Issuers, SecretError, Secrets};
+use portcullis_identity::{Context, Issuers};
 use portcullis_oauth::{Clock, SystemClock};
 use portcullis_store::VaultStore;
 use portcullis_token::dpop::NonceKey;
 use portcullis_vault::configured::{self, Surroundings};
 use portcullis_vault::{CacheLimits, References, Vault};
-use secrecy::SecretString;
 
 use crate::clock;
 use crate::gateway::Stores;
@@ -180,11 +177,10 @@ impl Facilities {
         if authn.issuers.is_empty() && authn.certificates.is_none() {
             return Ok(None);
         }
-        let secrets = Referred(self.references.clone());
         let context = Context {
             client: &self.client,
             clock: Arc::clone(&self.clock),
-            secrets: &secrets,
+            secrets: &self.references,
             base: &loaded.base,
             nonces: Some(Arc::clone(&self.nonces)),
         };
@@ -200,20 +196,6 @@ struct Lasting {
     clock: Arc<dyn Clock>,
     nonces: Arc<NonceKey>,
     happenings: Happenings,
-}
-
-/// The references of the configuration as `identity` asks for them.
-struct Referred(References);
-
-#[async_trait]
-impl Secrets for Referred {
-    async fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
-        let read = self.0.read(reference).await;
-        read.map_err(|error| SecretError::Unavailable {
-            reference: reference.clone(),
-            source: Box::new(error),
-        })
-    }
 }
 
 /// An error with all its causes.

@@ -11,14 +11,13 @@ use std::sync::{Arc, Mutex};
 
 use portcullis_config as config;
 use portcullis_egress::Client;
-use portcullis_oauth::Clock;
+use portcullis_oauth::{Clock, ReadSecret};
 use portcullis_token::dpop::{NonceKey, ReplayWindow};
 use portcullis_token::{Identity, Issuer};
 
 use crate::certificate::Certificate;
 use crate::problem::Problem;
 use crate::profile;
-use crate::secrets::Secrets;
 use crate::sightings::Sightings;
 use crate::source::Source;
 
@@ -37,7 +36,7 @@ pub struct Context<'a> {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The secrets.
-    pub secrets: &'a dyn Secrets,
+    pub secrets: &'a dyn ReadSecret,
     /// The folder of the configuration file.
     pub base: &'a Path,
     /// Where the nonces of proofs come from, which replicas should share; `None` when proofs need

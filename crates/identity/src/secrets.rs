@@ -5,22 +5,13 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use portcullis_config::SecretRef;
-use secrecy::SecretString;
+use portcullis_oauth::{ReadSecret, SecretUnreadable};
 use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::AsyncReadExt as _;
 
 /// Longest secret that is read from a file, in bytes: a private key with its certificates fits.
 const MAX_FILE: u64 = 64 * 1024;
-
-/// Reads secrets.
-#[async_trait]
-pub trait Secrets: Send + Sync {
-    /// The secret that a reference is to, as it is now.
-    ///
-    /// # Errors
-    /// Why there is none.
-    async fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretError>;
-}
 
 /// Why a reference gave no secret.
 #[derive(Debug, thiserror::Error)]
@@ -37,15 +28,6 @@ pub enum SecretError {
         /// The error of the operating system.
         #[source]
         source: io::Error,
-    },
-    /// The place cannot be asked.
-    #[error("the secret at {reference} cannot be had")]
-    Unavailable {
-        /// The reference.
-        reference: SecretRef,
-        /// Why.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Such references are not read here.
     #[error("secrets like {0} cannot be read here")]
@@ -76,13 +58,8 @@ impl LocalSecrets {
         }
         Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
     }
-}
 
-#[async_trait]
-impl Secrets for LocalSecrets {
-    async fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
-        use secrecy::ExposeSecret as _;
-
+    async fn secret(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
         let secret = match reference {
             SecretRef::Env(name) => std::env::var(name)
                 .map(SecretString::from)
@@ -97,5 +74,13 @@ impl Secrets for LocalSecrets {
             return Err(SecretError::Missing(reference.clone()));
         }
         Ok(secret)
+    }
+}
+
+#[async_trait]
+impl ReadSecret for LocalSecrets {
+    async fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretUnreadable> {
+        let read = self.secret(reference).await;
+        read.map_err(|error| SecretUnreadable(Box::new(error)))
     }
 }

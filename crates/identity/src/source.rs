@@ -7,8 +7,9 @@ use std::time::Duration;
 use portcullis_config::{self as config, GroupSource, OauthClient, SpiffeBundle, TokenForm};
 use portcullis_egress::{Client, PeerTls, certificates};
 use portcullis_oauth::{
-    AppTokens, ClientIdentity, Clock, Discovery, DiscoverySettings, Graph, GraphSettings,
-    Introspection, IntrospectionSettings, IssuerQuery, KeyCache, KeyPlace, KeySettings, Pkce,
+    AppTokens, AssertionTaker, ClientIdentity, ClientProof, Clock, Discovery, DiscoverySettings,
+    Graph, GraphSettings, Introspection, IntrospectionSettings, IssuerQuery, KeyCache, KeyPlace,
+    KeySettings, Pkce,
 };
 use portcullis_token::entra::Version;
 use portcullis_token::sha256;
@@ -17,7 +18,6 @@ use url::Url;
 use crate::issuers::Context;
 use crate::problem::Problem;
 use crate::profile;
-use crate::registration::Material;
 
 /// A bundle in a file is read again when it is this old, or when a token names a key that is not
 /// in it.
@@ -57,7 +57,7 @@ struct Basis {
     key_refresh: Duration,
     client: Option<OauthClient>,
     /// The digest of the secrets and certificates of `client`.
-    material: Option<[u8; 32]>,
+    proof: Option<[u8; 32]>,
     base: PathBuf,
 }
 
@@ -81,10 +81,10 @@ impl Source {
                 }
             },
         };
-        let material = match &issuer.client {
+        let proof = match &issuer.client {
             None => None,
-            Some(client) => match Material::read(client, context.secrets, context.base).await {
-                Ok(material) => Some((client, material)),
+            Some(client) => match ClientProof::read(client, context.secrets, context.base).await {
+                Ok(proof) => Some((client, proof)),
                 Err(error) => {
                     problems.push(Problem::of(format!("{place}.client"), &error));
                     None
@@ -102,7 +102,7 @@ impl Source {
             jwks_url: issuer.jwks_url.clone(),
             key_refresh: issuer.key_refresh,
             client: issuer.client.clone(),
-            material: material.as_ref().map(|(_, material)| material.digest()),
+            proof: proof.as_ref().map(|(_, proof)| proof.digest()),
             base: context.base.to_owned(),
         };
         if let Some(previous) = previous.filter(|previous| previous.basis == basis) {
@@ -113,12 +113,14 @@ impl Source {
             Some(text) => trusting(context.client, &text)
                 .map_err(|error| vec![Problem::of(format!("{place}.ca"), &*error)])?,
         };
-        let identity = match material {
+        let identity = match proof {
             None => None,
-            Some((client, material)) => match material.identity(client, context.base) {
-                Ok(identity) => Some(Arc::new(identity)),
-                Err(error) => return Err(vec![Problem::of(format!("{place}.client"), &error)]),
-            },
+            Some((client, proof)) => {
+                let identity = proof.identity(client, AssertionTaker::Unknown, context.base);
+                let identity = identity
+                    .map_err(|error| vec![Problem::of(format!("{place}.client"), &error)])?;
+                Some(Arc::new(identity))
+            }
         };
         let parts = Parts {
             place,

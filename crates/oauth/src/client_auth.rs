@@ -1,5 +1,7 @@
 //! How this gateway proves to an authorization server which client it is.
 
+mod configured;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +16,10 @@ use url::{Url, form_urlencoded};
 
 use crate::form::Form;
 use crate::random;
+
+pub use configured::{
+    AssertionTaker, ClientProof, ConfiguredClientError, ReadSecret, SecretUnreadable, secret_of,
+};
 
 /// OAuth SPIFFE Client Authentication (draft).
 const JWT_SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";

@@ -35,7 +35,8 @@ pub use authorization::{
 };
 pub use back_channel::{BackChannel, CallError};
 pub use client_auth::{
-    AssertionAudience, AssertionKind, ClientAuth, ClientAuthError, ClientIdentity,
+    AssertionAudience, AssertionKind, AssertionTaker, ClientAuth, ClientAuthError, ClientIdentity,
+    ClientProof, ConfiguredClientError, ReadSecret, SecretUnreadable, secret_of,
 };
 pub use client_document::{
     ClientDocument, ClientDocumentError, ClientDocumentSettings, ClientDocuments, RedirectMatch,

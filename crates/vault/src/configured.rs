@@ -11,7 +11,7 @@ use portcullis_store::{StoreError, VaultStore};
 use secrecy::ExposeSecret as _;
 
 pub use entra_tokens::EntraTokens;
-pub use registration::{RegistrationError, client_identity};
+pub use registration::client_identity;
 
 use crate::error::VaultError;
 use crate::key_cache::CacheLimits;
@@ -183,7 +183,7 @@ pub fn references_of(key: &VaultKey) -> Vec<&SecretRef> {
         | VaultKey::Transit {
             token: reference, ..
         } => vec![reference],
-        VaultKey::AzureKey { client, .. } => registration::reference_of(&client.client)
+        VaultKey::AzureKey { client, .. } => portcullis_oauth::secret_of(&client.client)
             .into_iter()
             .collect(),
         VaultKey::File(_) | VaultKey::Keyring { .. } => Vec::new(),

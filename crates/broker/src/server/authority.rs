@@ -11,8 +11,8 @@ use http::{Method, Request};
 use portcullis_config::TokenGrant;
 use portcullis_egress::{Client, EgressError, Limits, Naming};
 use portcullis_oauth::{
-    AuthorizationServer, ClientIdentity, DocumentError, Growth, IssuerQuery, MetadataError, Pkce,
-    ProtectedResource, Scopes, TokenClient,
+    AssertionTaker, AuthorizationServer, ClientIdentity, ConfiguredClientError, DocumentError,
+    Growth, IssuerQuery, MetadataError, Pkce, ProtectedResource, Scopes, TokenClient,
 };
 use portcullis_token::challenge::{self, Challenge};
 use portcullis_token::entra::Cloud;
@@ -20,7 +20,6 @@ use portcullis_vault::{CredentialFilter, CredentialKey, CredentialState, Secret}
 use url::Url;
 
 use super::{Parts, lock};
-use crate::client::{self, At};
 use crate::event::Event;
 use crate::needed::{Needed, Reason};
 use crate::revocations::Chain;
@@ -184,17 +183,17 @@ impl Parts {
         let algorithms = metadata
             .token_endpoint_auth_signing_alg_values_supported
             .as_deref();
-        let at = At {
-            is_entra: authority.is_entra,
-            algorithms,
+        let taker = match authority.is_entra {
+            true => AssertionTaker::Entra,
+            false => AssertionTaker::Standard { algorithms },
         };
         let context = &self.context;
-        client::identity(client, at, &*context.secrets, &context.base)
+        ClientIdentity::configured(client, taker, &*context.secrets, &context.base)
             .await
             .map_err(|error| self.no_client(&error))
     }
 
-    pub(crate) fn no_client(&self, error: &client::ClientError) -> Needed {
+    pub(crate) fn no_client(&self, error: &ConfiguredClientError) -> Needed {
         tracing::error!(server = self.name, error = %Chain(error), "the gateway has no identity to fetch tokens with");
         Needed::refused(Reason::Client)
     }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use portcullis_config::{Cloud as CloudName, Entra, Issuer, IssuerKind, TokenGrant};
 use portcullis_egress::Naming;
 use portcullis_oauth::{
-    BackChannel, Discovery, DiscoverySettings, Growth, IssuerQuery, MAX_ACTORS, Pkce, TokenClient,
+    AssertionTaker, BackChannel, ClientIdentity, Discovery, DiscoverySettings, Growth, IssuerQuery,
+    MAX_ACTORS, Pkce, TokenClient,
 };
 use portcullis_token::entra::{Cloud, Version};
 use portcullis_token::identity::PrincipalKind;
@@ -16,7 +17,6 @@ use url::Url;
 
 use super::Parts;
 use crate::caller::{Caller, SubjectToken};
-use crate::client::{self, At};
 use crate::needed::{Needed, Reason};
 
 impl Parts {
@@ -85,16 +85,12 @@ impl Parts {
         if let Some(authority) = &entra.authority_url {
             authority.trim_end_matches('/').clone_into(&mut cloud.login);
         }
-        let at = At {
-            is_entra: true,
-            algorithms: None,
-        };
         let endpoint = Url::parse(&cloud.token_url(tenant))
             .map_err(|_| Needed::refused(Reason::AuthorizationServer))?;
         let channel = BackChannel::without_metadata(
             self.through.clone(),
             &cloud.issuer(Version::V2, tenant),
-            Arc::new(self.own_identity(issuer, at).await?),
+            Arc::new(self.own_identity(issuer, AssertionTaker::Entra).await?),
             Naming::Configured,
         );
         Ok(TokenClient::new(channel, endpoint).growth(Growth::SameResource))
@@ -116,13 +112,12 @@ impl Parts {
             }
         };
         let metadata = metadata.map_err(|error| self.no_metadata(&error))?;
-        let at = At {
-            is_entra: false,
+        let taker = AssertionTaker::Standard {
             algorithms: metadata
                 .token_endpoint_auth_signing_alg_values_supported
                 .as_deref(),
         };
-        let identity = Arc::new(self.own_identity(issuer, at).await?);
+        let identity = Arc::new(self.own_identity(issuer, taker).await?);
         TokenClient::at(self.through.clone(), &metadata, identity)
             .map_err(|error| self.no_metadata(&error))
     }
@@ -130,13 +125,13 @@ impl Parts {
     async fn own_identity(
         &self,
         issuer: &Issuer,
-        at: At<'_>,
-    ) -> Result<portcullis_oauth::ClientIdentity, Needed> {
+        taker: AssertionTaker<'_>,
+    ) -> Result<ClientIdentity, Needed> {
         let Some(client) = &issuer.client else {
             return Err(Needed::refused(Reason::Client));
         };
         let context = &self.context;
-        client::identity(client, at, &*context.secrets, &context.base)
+        ClientIdentity::configured(client, taker, &*context.secrets, &context.base)
             .await
             .map_err(|error| self.no_client(&error))
     }

@@ -7,12 +7,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis_broker::{
-    Broker, Caller, Context, Credential, Event, Http, Needed, OwnClient, ReadSecret, Reason,
-    SecretUnreadable, SubjectToken,
+    Broker, Caller, Context, Credential, Event, Http, Needed, OwnClient, Reason, SubjectToken,
 };
 use portcullis_config::SecretRef;
 use portcullis_egress::{Client, Settings};
-use portcullis_oauth::Clock;
+use portcullis_oauth::{Clock, ReadSecret, SecretUnreadable};
 use portcullis_store::Sqlite;
 use portcullis_token::identity::PrincipalKind;
 use portcullis_vault::keys::FileKey;

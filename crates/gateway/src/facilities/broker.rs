@@ -3,15 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use portcullis_broker::{Broker, Context, Http, OwnClient, ReadSecret, SecretUnreadable};
-use portcullis_config::{AuthMethod, Config, SecretRef, Server};
+use portcullis_broker::{Broker, Context, Http, OwnClient};
+use portcullis_config::{AuthMethod, Config, Server};
 use portcullis_egress::Client;
-use secrecy::SecretString;
 use url::Url;
 
 use super::front::with_authority;
-use super::{Facilities, Referred, chain};
+use super::{Facilities, chain};
 use crate::gateway::Stores;
 use crate::load::Loaded;
 use crate::server_identity::peer_tls;
@@ -43,7 +41,7 @@ pub(super) fn broker(
     let happenings = facilities.happenings.clone();
     let context = Context {
         http: ways_out(facilities, loaded)?,
-        secrets: Arc::new(Referred(facilities.references.clone())),
+        secrets: Arc::new(facilities.references.clone()),
         vault: Arc::clone(vault),
         one_time: Arc::clone(&stores.store) as _,
         revocations: Arc::clone(&stores.store) as _,
@@ -108,13 +106,5 @@ fn ways_out(facilities: &Facilities, loaded: &Loaded) -> Result<Http, Vec<String
             issuers,
         }),
         false => Err(problems),
-    }
-}
-
-#[async_trait]
-impl ReadSecret for Referred {
-    async fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretUnreadable> {
-        let read = self.0.read(reference).await;
-        read.map_err(|error| SecretUnreadable(Box::new(error)))
     }
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use portcullis_config::{Config, IssuerKind};
 use portcullis_egress::{Client, PeerTls, certificates};
 use portcullis_front::{Context, Front, SealingKey, Upstream};
-use portcullis_identity::client_identity;
 use portcullis_oauth::{ClientDocumentSettings, ClientDocuments, Discovery, DiscoverySettings};
 use portcullis_vault::Vault;
+use portcullis_vault::configured::client_identity;
 
-use super::{Facilities, Referred, chain};
+use super::{Facilities, chain};
 use crate::clock;
 use crate::connect::{self, Connections};
 use crate::gateway::Stores;
@@ -77,7 +77,6 @@ async fn upstreams(
     facilities: &Facilities,
     loaded: &Loaded,
 ) -> Result<BTreeMap<String, Upstream>, Vec<String>> {
-    let secrets = Referred(facilities.references.clone());
     let mut upstreams = BTreeMap::new();
     let mut problems = Vec::new();
     for (name, issuer) in &loaded.config.authn.issuers {
@@ -88,7 +87,7 @@ async fn upstreams(
             None => Ok(facilities.client.clone()),
             Some(file) => with_authority(&facilities.client, &loaded.base.join(file)),
         };
-        let identity = client_identity(client, &secrets, &loaded.base).await;
+        let identity = client_identity(client, &facilities.references).await;
         match (http, identity) {
             (Ok(http), Ok(identity)) => {
                 let settings = DiscoverySettings::default();

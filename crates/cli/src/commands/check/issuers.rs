@@ -2,13 +2,9 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use portcullis_config::SecretRef;
 use portcullis_gateway::Loaded;
-use portcullis_identity::{Context, Issuers, SecretError, Secrets};
+use portcullis_identity::{Context, Issuers};
 use portcullis_oauth::SystemClock;
-use portcullis_vault::References;
-use secrecy::SecretString;
 use serde::Serialize;
 
 use crate::commands::vault::surroundings;
@@ -30,11 +26,10 @@ pub(super) async fn ask(loaded: &Loaded) -> Result<Vec<Asked>, Failure> {
         return Ok(Vec::new());
     }
     let surroundings = surroundings(loaded)?;
-    let secrets = Referred(surroundings.references);
     let context = Context {
         client: &surroundings.client,
         clock: Arc::new(SystemClock::new()),
-        secrets: &secrets,
+        secrets: &surroundings.references,
         base: &loaded.base,
         nonces: None,
     };
@@ -73,19 +68,5 @@ impl Asked {
         for problem in &self.problems {
             terminal::line(format!("   {}", terminal::on_one_line(problem)));
         }
-    }
-}
-
-/// References of the configuration as `identity` asks for them.
-struct Referred(References);
-
-#[async_trait]
-impl Secrets for Referred {
-    async fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
-        let read = self.0.read(reference).await;
-        read.map_err(|error| SecretError::Unavailable {
-            reference: reference.clone(),
-            source: Box::new(error),
-        })
     }
 }

@@ -8,19 +8,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use clap::Args;
-use portcullis_broker::{
-    Broker, Caller, Completed, Context, Http, OwnClient, ReadSecret, SecretUnreadable, SignInError,
-};
-use portcullis_config::{AuthMethod, SecretRef, TokenGrant};
+use portcullis_broker::{Broker, Caller, Completed, Context, Http, OwnClient, SignInError};
+use portcullis_config::{AuthMethod, TokenGrant};
 use portcullis_gateway::Loaded;
 use portcullis_oauth::SystemClock;
 use portcullis_store::Store;
 use portcullis_token::identity::PrincipalKind;
+use portcullis_vault::CacheLimits;
 use portcullis_vault::configured::{self, Surroundings};
-use portcullis_vault::{CacheLimits, References};
-use secrecy::SecretString;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use url::Url;
@@ -183,7 +179,7 @@ async fn broker(
             issuers: HashMap::new(),
             general: client,
         },
-        secrets: Arc::new(Referred(references)),
+        secrets: Arc::new(references),
         vault: Arc::new(vault),
         one_time: Arc::clone(&store) as _,
         revocations: store,
@@ -300,15 +296,4 @@ fn show(connect: &Connect, completed: Result<Completed, SignInError>) -> Result<
         ));
     }
     Ok(Exit::Fine)
-}
-
-/// References of the configuration as the broker asks for them.
-struct Referred(References);
-
-#[async_trait]
-impl ReadSecret for Referred {
-    async fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretUnreadable> {
-        let read = self.0.read(reference).await;
-        read.map_err(|error| SecretUnreadable(error.into()))
-    }
 }
