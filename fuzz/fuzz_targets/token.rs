@@ -6,6 +6,8 @@
 
 #![no_main]
 
+use std::collections::HashMap;
+
 use libfuzzer_sys::fuzz_target;
 use portcullis_fuzz::parts;
 use portcullis_token::challenge;
@@ -13,6 +15,7 @@ use portcullis_token::dpop::{self, ALGORITHMS, ProofExpected};
 use portcullis_token::entra::{Cloud, EntraRules, Version};
 use portcullis_token::{Expected, Issuer, KeySet, Presented, from_introspection, peek, validate};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 const NOW: u64 = 1_900_000_000;
 const ISSUER: &str = "https://issuer.example/realm";
@@ -77,23 +80,32 @@ fn introspected(answer: &str, expected: &Expected<'_>) {
     let Ok(identity) = from_introspection(answer.as_bytes(), &issuer, expected) else {
         return;
     };
-    let said: Value = serde_json::from_str(answer).expect("what strict reading accepts");
-    assert_eq!(said["active"], true);
-    assert_eq!(said["iss"], ISSUER);
-    assert_eq!(said["sub"], identity.subject);
+    let members: HashMap<String, &RawValue> =
+        serde_json::from_str(answer).expect("what strict reading accepts");
+    // A number that no double holds is JSON all the same, where nobody reads it.
+    let value = |name: &str| -> Value {
+        let raw = members.get(name);
+        raw.map_or(Value::Null, |raw| {
+            serde_json::from_str(raw.get()).expect("what was read")
+        })
+    };
+    assert_eq!(value("active"), true);
+    assert_eq!(value("iss"), ISSUER);
+    assert_eq!(value("sub"), identity.subject);
     let is_ours = |name: &Value| name == AUDIENCE;
+    let audience = value("aud");
     assert!(
-        is_ours(&said["aud"])
-            || said["aud"]
+        is_ours(&audience)
+            || audience
                 .as_array()
                 .is_some_and(|all| all.iter().any(is_ours))
     );
     assert!(
-        said["exp"]
+        value("exp")
             .as_f64()
             .is_some_and(|end| end + 60.0 > NOW as f64)
     );
-    assert!(said.get("cnf").is_none());
+    assert!(!members.contains_key("cnf"));
 }
 
 fn challenges(header: &str) {
