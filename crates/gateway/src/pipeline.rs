@@ -8,84 +8,48 @@
 //! Each arrow is a function that takes the proof on its left and is alone in making the one on its
 //! right.
 
+mod answer;
 mod batch;
+mod call;
 mod describe;
 mod in_session;
 mod own_answers;
 mod sign_in;
+mod standing;
 mod told;
 
 use std::future::Future;
 use std::sync::Arc;
 
-use portcullis_identity::{self as identity, Scheme};
-use portcullis_mcp::capabilities::ClientCapabilities;
-use portcullis_mcp::message::{Kind, Message};
-use portcullis_mcp::method::Method;
+use portcullis_mcp::message::Message;
 use portcullis_mcp::version::Era;
 use portcullis_shield::Verdict;
 
-use crate::arrival::{Arrival, Credential, Facts, Transport};
+use crate::arrival::{Arrival, Facts, Transport};
 use crate::audit::Entry;
-use crate::authn::{Authenticated, Principal};
+use crate::authn::Authenticated;
 use crate::authz::{Denied, Permitted};
 use crate::clients::SessionKey;
 use crate::gateway::Gateway;
 use crate::listening::{self, Listening};
 use crate::profile::Routed;
-use crate::protocol::{Admitted, Door};
+use crate::protocol::Door;
 use crate::refusal::{Reason, Refusal};
-use crate::registry::{self, Call, Round};
-use crate::replay::Resumed;
-use crate::reply::{self, ReplyStream};
+use crate::registry::{self, Call};
+use crate::reply::ReplyStream;
 use crate::servers::Leases;
-use crate::session::Agreed;
 use crate::snapshot::Snapshot;
-use crate::tickets::Tickets;
 use crate::{shield, upstream, vault};
+use answer::{Asked, refuse, turn_down};
+use call::{declared, in_round, is_call, mirrored};
 use describe::{arguments_digest, describe_call, describe_message, note};
-
-pub(crate) use describe::open_entry;
 use sign_in::Askable;
-pub(crate) use sign_in::KEY as SIGN_IN;
+use standing::{stand, standing_request};
 
+pub(crate) use answer::{Answer, is_in_session};
+pub(crate) use describe::open_entry;
 pub(crate) use in_session::{end_session, listen};
-
-/// What a listener has to write.
-pub(crate) enum Answer {
-    /// A notification was taken; there is nothing to say.
-    Accepted,
-    /// The answer to a request, made by the gateway itself.
-    Message {
-        /// The JSON-RPC response.
-        body: String,
-        /// A session id that was just made.
-        session: Option<String>,
-        /// The version an `initialize` agreed on.
-        agreed: Option<Agreed>,
-    },
-    /// A refusal.
-    Refused {
-        /// Why.
-        reason: Reason,
-        /// The HTTP status that goes with it.
-        status: u16,
-        /// The JSON-RPC error.
-        body: String,
-        /// The values of `WWW-Authenticate`.
-        challenges: Vec<String>,
-        /// The value of `DPoP-Nonce`.
-        nonce: Option<String>,
-        /// False for a notification: JSON-RPC has no answer to it.
-        answers: bool,
-    },
-    /// A server's answer, message by message.
-    Stream(Box<ReplyStream>),
-    /// The rest of such an answer, for a host that lost its connection.
-    Resumed(Box<Resumed>),
-    /// What servers say without being asked, until one side ends it.
-    Listening(Box<Listening>),
-}
+pub(crate) use sign_in::KEY as SIGN_IN;
 
 /// A message as a listener hands it over.
 pub(crate) enum Received {
@@ -93,52 +57,6 @@ pub(crate) enum Received {
     Bytes(Vec<u8>),
     /// A message the listener had to parse to keep its own books (stdio: cancellation).
     Message(Message),
-}
-
-/// What is known about the request that an answer is for, however far it came.
-struct Asked {
-    id: Option<String>,
-    era: Era,
-    notification: bool,
-    /// For which endpoint, by its name.
-    profile: Option<String>,
-    /// How the credential was shown.
-    scheme: Scheme,
-    principal: Option<Arc<Principal>>,
-    /// Whether and how the host can be asked.
-    askable: Askable,
-}
-
-impl Asked {
-    /// What is known before anything is read.
-    fn new(snapshot: &Snapshot, arrival: &Arrival) -> Self {
-        let scheme = match &arrival.credential {
-            Credential::Token(shown) => shown.scheme,
-            _ => Scheme::Bearer,
-        };
-        Self {
-            id: None,
-            era: assumed_era(&arrival.facts),
-            notification: false,
-            profile: snapshot.profiles().name(&arrival.facts.profile),
-            scheme,
-            principal: None,
-            askable: Askable::default(),
-        }
-    }
-
-    /// Of a message in a batch, whose answer has no status of its own.
-    fn in_batch() -> Self {
-        Self {
-            id: None,
-            era: Era::Legacy,
-            notification: false,
-            profile: None,
-            scheme: Scheme::Bearer,
-            principal: None,
-            askable: Askable::default(),
-        }
-    }
 }
 
 /// Opens the entry of a message that arrived. It is on record from here on, whatever becomes of it.
@@ -362,111 +280,6 @@ fn door<'a>(gateway: &'a Gateway, snapshot: &Snapshot) -> Door<'a> {
     }
 }
 
-/// Requests about what is told later: what they ask for stands until somebody ends it.
-fn standing_request(admitted: &Admitted) -> Option<Method> {
-    let method = admitted.message().method()?;
-    let standing = matches!(
-        method,
-        Method::SubscriptionsListen | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe
-    );
-    let exists = method.exists_in(admitted.protocol().version);
-    (standing && exists && admitted.message().kind() == Kind::Request).then_some(method)
-}
-
-async fn stand(
-    gateway: &Arc<Gateway>,
-    method: Method,
-    admitted: &Admitted,
-    context: listening::Context<'_>,
-    entry: &mut Entry,
-) -> Result<Carried, Refusal> {
-    match method {
-        Method::ResourcesSubscribe => {
-            let answer = listening::subscribe(gateway, admitted, &context, entry).await?;
-            Ok(Carried::Answer(answer))
-        }
-        Method::ResourcesUnsubscribe => {
-            let answer = listening::unsubscribe(gateway, admitted, &context, entry).await?;
-            Ok(Carried::Answer(answer))
-        }
-        _ => {
-            entry.intend((), false).await?;
-            let listening = listening::listen(gateway, admitted, context).await?;
-            Ok(Carried::Listening(Box::new(listening)))
-        }
-    }
-}
-
-/// Methods that go to one server. Everything else the gateway answers itself.
-fn is_call(admitted: &Admitted) -> bool {
-    admitted.message().kind() == Kind::Request
-        && matches!(
-            admitted.message().method(),
-            Some(
-                Method::ToolsCall
-                    | Method::PromptsGet
-                    | Method::ResourcesRead
-                    | Method::CompletionComplete
-                    | Method::TasksGet
-                    | Method::TasksUpdate
-                    | Method::TasksCancel
-            )
-        )
-}
-
-/// Tasks are an extension of the modern era, for profiles that carry it and hosts that declare it.
-fn declared(admitted: &Admitted) -> Result<(), Refusal> {
-    const TASKS: ClientCapabilities = ClientCapabilities::TASKS;
-    let method = admitted.message().method();
-    if !matches!(
-        method,
-        Some(Method::TasksGet | Method::TasksUpdate | Method::TasksCancel)
-    ) || admitted.protocol().capabilities.contains(TASKS)
-    {
-        return Ok(());
-    }
-    let modern = admitted.protocol().era() == Era::Modern;
-    if !modern || !admitted.routed().profile().features.contains(TASKS) {
-        return Err(Refusal::new(Reason::MethodUnknown));
-    }
-    let needed = TASKS.write(admitted.protocol().version);
-    Err(Refusal::new(Reason::CapabilityMissing).data("requiredCapabilities", needed))
-}
-
-/// Headers that mirror arguments must say what the arguments say (2026-07-28, custom headers). Which
-/// of them do is known once the definition is.
-fn mirrored(call: Call, snapshot: &Snapshot) -> Result<Call, Refusal> {
-    let admitted = call.admitted();
-    let mirrors = snapshot.config().controls.header_agreement
-        && admitted.protocol().era() == Era::Modern
-        && admitted.routed().facts().transport == Transport::Http
-        && !call.definition().mirrored.is_empty();
-    if mirrors {
-        let params = admitted.message().params().unwrap_or("{}");
-        let arguments = call.target().arguments.map(|span| span.of(params));
-        let sent = &admitted.routed().facts().headers.params;
-        call.definition()
-            .mirrored
-            .agree(arguments, sent)
-            .map_err(|mismatch| {
-                Refusal::new(Reason::HeaderMismatch).detail(mismatch.to_string())
-            })?;
-    }
-    Ok(call)
-}
-
-/// What a call that brings state back goes on with.
-fn in_round(call: Call, tickets: &Tickets) -> Result<Call, Refusal> {
-    if call.admitted().protocol().era() == Era::Legacy {
-        return Ok(call);
-    }
-    let Some(state) = call.target().state.as_deref() else {
-        return Ok(call);
-    };
-    let next = tickets.continuation(&call, state)?;
-    Ok(call.in_round(Round::Next(next)))
-}
-
 /// Notes what the policies said, and turns their "no" into a refusal.
 pub(crate) fn decided<T>(
     decision: Result<Permitted<T>, Denied>,
@@ -506,58 +319,5 @@ fn screen(
             entry.screened(Verdict::Block, &findings);
             Err(refusal)
         }
-    }
-}
-
-/// Whether a message comes in a legacy session, as far as its headers say.
-pub(crate) fn is_in_session(facts: &Facts) -> bool {
-    facts.headers.session.is_some() && assumed_era(facts) == Era::Legacy
-}
-
-/// The era to answer in as long as the message has not said which.
-fn assumed_era(facts: &Facts) -> Era {
-    let modern = portcullis_mcp::version::ProtocolVersion::V2026_07_28.as_str();
-    match facts.headers.version.as_deref() {
-        Some(version) if version >= modern => Era::Modern,
-        _ => Era::Legacy,
-    }
-}
-
-/// Says no, or sends the host to a page first.
-fn turn_down(
-    gateway: &Gateway,
-    snapshot: &Snapshot,
-    refusal: Refusal,
-    asked: &Asked,
-    entry: &mut Entry,
-) -> Answer {
-    match sign_in::invite(gateway, snapshot, refusal, asked, entry) {
-        Ok(answer) => answer,
-        Err(refusal) => refuse(&refusal, asked, snapshot, entry),
-    }
-}
-
-fn refuse(refusal: &Refusal, asked: &Asked, snapshot: &Snapshot, entry: &mut Entry) -> Answer {
-    reply::log(refusal, entry.id());
-    entry.refuse(refusal);
-    let challenges = snapshot.challenges().of(
-        refusal,
-        asked.profile.as_deref(),
-        asked.principal.as_deref(),
-        asked.scheme,
-    );
-    let nonce = refusal
-        .rejected()
-        .and_then(|rejected| match rejected.kind() {
-            identity::Kind::UseDpopNonce { nonce } => Some(nonce.clone()),
-            _ => None,
-        });
-    Answer::Refused {
-        reason: refusal.reason(),
-        status: refusal.status(asked.era),
-        challenges,
-        nonce,
-        body: refusal.to_message(asked.id.as_deref(), asked.era, entry.id()),
-        answers: !asked.notification,
     }
 }
