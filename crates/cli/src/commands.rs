@@ -11,7 +11,7 @@ mod prove;
 mod reference;
 mod serve;
 mod tools;
-mod vault;
+pub(crate) mod vault;
 mod wrap;
 
 use clap::Subcommand;

@@ -8,6 +8,7 @@ use portcullis_config::{SecretRef, StoreLocation};
 use portcullis_gateway::{Loaded, load};
 use portcullis_store::{Postgres, PostgresAddress, Sqlite, Store, StoreError};
 
+use crate::commands::vault::surroundings;
 use crate::exit::Failure;
 use crate::terminal;
 
@@ -59,7 +60,7 @@ pub(crate) async fn open_store(loaded: &Loaded) -> Result<Arc<dyn Store>, Failur
             password,
             journal,
         } => {
-            let address = postgres_address(url, password.as_ref())?;
+            let address = postgres_address(loaded, url, password.as_ref()).await?;
             let store = Postgres::open(&address, &loaded.base.join(journal))
                 .await
                 .map_err(|error| cannot_open(address.shown(), &error))?;
@@ -76,14 +77,19 @@ pub(crate) async fn open_file(path: &Path) -> Result<Sqlite, Failure> {
 }
 
 /// The address of a Postgres store, with its password read.
-pub(crate) fn postgres_address(
+pub(crate) async fn postgres_address(
+    loaded: &Loaded,
     url: &str,
     password: Option<&SecretRef>,
 ) -> Result<PostgresAddress, Failure> {
-    let password = password
-        .map(portcullis_gateway::vault::read)
-        .transpose()
-        .map_err(|error| Failure::because("`store-password` cannot be read", &error))?;
+    let password = match password {
+        None => None,
+        Some(reference) => {
+            let read = surroundings(loaded)?.references.read(reference).await;
+            let failed = |error| Failure::because("`store-password` cannot be read", &error);
+            Some(read.map_err(failed)?)
+        }
+    };
     PostgresAddress::parse(url, password.as_ref())
         .map_err(|error| Failure::because("`store` cannot be used", &error))
 }

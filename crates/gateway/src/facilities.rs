@@ -24,6 +24,7 @@ use crate::happenings::Happenings;
 use crate::load::Loaded;
 use crate::outbound::outbound;
 use crate::seal::random_key;
+use crate::vault::FixedSecrets;
 
 /// How long a nonce of a proof of possession is good, in seconds, and once more as long.
 const NONCE_SLOT: u64 = 120;
@@ -38,6 +39,8 @@ pub(crate) struct Facilities {
     pub(crate) client: Client,
     /// The secrets that the configuration refers to.
     pub(crate) references: References,
+    /// Those of them that servers are shown on behalf of every caller.
+    pub(crate) fixed: Arc<FixedSecrets>,
     /// Who calls; `None` where only keys and this machine are known.
     pub(crate) issuers: Option<Arc<Issuers>>,
     /// Where credentials are kept; `None` where none is.
@@ -114,12 +117,14 @@ impl Facilities {
         let now: portcullis_vault::Clock = Arc::new(clock::unix_micros);
         let references = References::new(&config.secrets, &loaded.base, &client, now)
             .map_err(|error| vec![error.to_string()])?;
+        let fixed = FixedSecrets::read(config, &references).await?;
         let mut facilities = Self {
             outbound: config.outbound.clone(),
             guarded,
             sealed_by: config.vault.clone(),
             client,
             references,
+            fixed: Arc::new(fixed),
             issuers: None,
             vault: None,
             broker: None,
@@ -199,7 +204,7 @@ struct Lasting {
 }
 
 /// An error with all its causes.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

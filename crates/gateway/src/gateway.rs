@@ -413,6 +413,9 @@ async fn upkeep(gateway: std::sync::Weak<Gateway>, store: Arc<dyn Store>) {
         ticks = ticks.wrapping_add(1);
         if ticks.is_multiple_of(SWEEP) {
             let snapshot = gateway.snapshot();
+            // Beside this, since a service may take its time to answer.
+            let fixed = Arc::clone(&snapshot.facilities().fixed);
+            tokio::spawn(async move { fixed.refresh().await });
             gateway.servers.sweep(&snapshot).await;
             gateway
                 .clients

@@ -46,7 +46,7 @@ pub mod stdio;
 mod suspended;
 mod tickets;
 mod upstream;
-pub mod vault;
+mod vault;
 
 pub use gateway::Gateway;
 pub use load::{LoadError, Loaded, load};

@@ -1,9 +1,11 @@
 //! The vault: what a server needs to know the gateway, and where it comes from.
 //!
 //! `Screened<Call> → Outbound`. A server's fixed headers are references in the configuration, read
-//! when the connection is opened and the same for every caller. A token of the broker's is asked for
+//! when the connection is opened and the same for every caller ([`FixedSecrets`]). A token of the broker's is asked for
 //! with each request ([`crate::credentials`]). Headers are made from nothing: a caller's own credential
 //! is no part of what gets here.
+
+mod fixed;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,6 +18,7 @@ use portcullis_mcp::capabilities::ClientCapabilities;
 use portcullis_mcp::json::Limits;
 use portcullis_mcp::version::ProtocolVersion;
 use portcullis_upstream::{self as upstream, Credentials, Spec};
+use portcullis_vault::ReferenceError;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::registry::Call;
@@ -23,14 +26,16 @@ use crate::server_identity::{peer_tls, resolve};
 use crate::shield::Screened;
 use crate::snapshot::Snapshot;
 
-/// Why a reference gave no secret.
+pub(crate) use fixed::FixedSecrets;
+
+/// Why it is not known how to reach a server.
 #[derive(Debug, thiserror::Error)]
-pub enum VaultError {
-    /// The environment variable is not set, or is not UTF-8.
-    #[error("environment variable {0} is not set")]
-    Env(String),
-    /// The file cannot be read.
-    #[error("secret file {path} cannot be read")]
+pub(crate) enum VaultError {
+    /// A secret of the server cannot be had.
+    #[error("a secret of the server is not there")]
+    Secret(#[from] ReferenceError),
+    /// The file of a certificate cannot be read.
+    #[error("the certificate file {path} cannot be read")]
     File {
         /// The file's path.
         path: String,
@@ -56,9 +61,6 @@ pub enum VaultError {
         #[source]
         source: std::io::Error,
     },
-    /// The secret is where only a service or the keyring can read it.
-    #[error("the secret at {0} cannot be read here")]
-    Elsewhere(String),
     /// The URL in the configuration is not one.
     #[error("the url of server {0} is not valid")]
     Url(String),
@@ -91,25 +93,6 @@ pub(crate) fn attach(screened: Screened<Call>) -> Outbound {
     Outbound { screened }
 }
 
-/// Reads a secret from where the configuration says.
-pub fn read(reference: &SecretRef) -> Result<SecretString, VaultError> {
-    match reference {
-        SecretRef::Env(name) => std::env::var(name)
-            .map(SecretString::from)
-            .map_err(|_| VaultError::Env(name.clone())),
-        SecretRef::File(path) => {
-            let text = std::fs::read_to_string(path).map_err(|source| VaultError::File {
-                path: path.clone(),
-                source,
-            })?;
-            Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
-        }
-        SecretRef::Keyring { .. } | SecretRef::Vault { .. } | SecretRef::KeyVault(_) => {
-            Err(VaultError::Elsewhere(reference.to_string()))
-        }
-    }
-}
-
 /// What the connection layer needs to reach a server, with its secrets read.
 ///
 /// A child process starts in `base`, the configuration's folder, or in the server's `cwd` below it. Its
@@ -122,8 +105,9 @@ pub(crate) fn spec(
     snapshot: &Snapshot,
 ) -> Result<Spec, VaultError> {
     let (limits, base) = (&snapshot.config().limits, snapshot.base());
+    let fixed = &*snapshot.facilities().fixed;
     let enforced = snapshot.config().controls.server_identity;
-    let tls = peer_tls(&server.identity, base, enforced)?;
+    let tls = peer_tls(&server.identity, fixed, enforced)?;
     let transport = match &server.transport {
         config::Transport::Stdio {
             command,
@@ -137,7 +121,7 @@ pub(crate) fn spec(
                 .map(|(key, value)| (key.clone(), SecretString::from(value.as_str())))
                 .collect();
             for (key, reference) in env {
-                variables.push((key.clone(), read(reference)?));
+                variables.push((key.clone(), fixed.secret(reference)?));
             }
             let cwd = match cwd {
                 Some(cwd) => base.join(cwd),
@@ -166,7 +150,7 @@ pub(crate) fn spec(
             kind,
         } => upstream::Transport::Http {
             url: address(name, url)?,
-            headers: sent(headers, plain_headers)?,
+            headers: sent(headers, plain_headers, fixed)?,
             kind: match kind {
                 config::HttpKind::Auto => upstream::HttpKind::Auto,
                 config::HttpKind::StreamableHttp => upstream::HttpKind::Streamable,
@@ -185,7 +169,7 @@ pub(crate) fn spec(
                 .map(Arc::clone)
                 .ok_or_else(|| VaultError::Document(name.to_owned()))?,
             base: address(name, url)?,
-            headers: sent(headers, plain_headers)?,
+            headers: sent(headers, plain_headers, fixed)?,
             tls,
         },
     };
@@ -209,6 +193,35 @@ pub(crate) fn spec(
         },
         credentials,
     })
+}
+
+/// Whether the secrets that a connection was made with are others now. What cannot be read is on its
+/// way.
+pub(crate) fn has_other_secrets(
+    made: &upstream::Transport,
+    server: &config::Server,
+    snapshot: &Snapshot,
+) -> bool {
+    let fixed = &*snapshot.facilities().fixed;
+    let is_other = |reference: &SecretRef, then: &SecretString| {
+        let now = fixed.secret(reference);
+        now.is_ok_and(|now| now.expose_secret() != then.expose_secret())
+    };
+    match (&server.transport, made) {
+        (config::Transport::Stdio { env, .. }, upstream::Transport::Stdio { env: sent, .. }) => sent
+            .iter()
+            .any(|(key, then)| env.get(key).is_some_and(|now| is_other(now, then))),
+        (
+            config::Transport::Http { headers, .. } | config::Transport::OpenApi { headers, .. },
+            upstream::Transport::Http { headers: sent, .. }
+            | upstream::Transport::OpenApi { headers: sent, .. },
+        ) => headers.iter().any(|(key, now)| {
+            let named = |name: &HeaderName| name.as_str().eq_ignore_ascii_case(key);
+            let mut same = sent.iter().filter(|(name, _)| named(name));
+            same.any(|(_, then)| is_other(now, then))
+        }),
+        _ => false,
+    }
 }
 
 /// The absolute path of a child's program. A child has the gateway's `PATH`, unless it is given one.
@@ -237,13 +250,14 @@ fn address(server: &str, url: &str) -> Result<Uri, VaultError> {
 fn sent(
     headers: &BTreeMap<String, SecretRef>,
     plain_headers: &BTreeMap<String, String>,
+    fixed: &FixedSecrets,
 ) -> Result<Vec<(HeaderName, SecretString)>, VaultError> {
     let mut sent = Vec::with_capacity(headers.len() + plain_headers.len());
     for (key, value) in plain_headers {
         sent.push((header(key)?, SecretString::from(value.as_str())));
     }
     for (key, reference) in headers {
-        sent.push((header(key)?, read(reference)?));
+        sent.push((header(key)?, fixed.secret(reference)?));
     }
     Ok(sent)
 }

@@ -74,6 +74,9 @@ pub enum ReferenceCause {
     /// The `[secrets]` section does not say where the service is.
     #[error("`[secrets]` does not name the service")]
     NotConfigured,
+    /// It is neither in the environment nor in a file, and there was no time to ask for it.
+    #[error("it is not on this machine")]
+    Elsewhere,
     /// The service has no such secret, or the secret no such field.
     #[error("there is no such secret, or it has no such field")]
     Missing,
@@ -209,6 +212,16 @@ impl References {
         self.resolve(reference, cache::Wanted::New).await
     }
 
+    /// The secret at `reference`, an `env:` or a `file:`, for one who cannot wait for others.
+    ///
+    /// # Errors
+    /// Why there is none; [`ReferenceCause::Elsewhere`] for every other kind of reference.
+    pub fn read_here(&self, reference: &SecretRef) -> Result<SecretString, ReferenceError> {
+        let read = self.0.local.read_here(reference);
+        let secret = read.map_err(|cause| ReferenceError::new(reference, cause))?;
+        checked(reference, secret)
+    }
+
     /// The secret at `reference` for a key provider, which asks each time.
     #[must_use]
     pub fn source(&self, reference: &SecretRef) -> Arc<dyn SecretSource> {
@@ -236,10 +249,14 @@ impl References {
             Some(remote) => remote.read(reference, wanted).await?,
             None => return Err(failed(ReferenceCause::NotConfigured)),
         };
-        match secret.expose_secret().is_empty() {
-            true => Err(failed(ReferenceCause::Empty)),
-            false => Ok(secret),
-        }
+        checked(reference, secret)
+    }
+}
+
+fn checked(reference: &SecretRef, secret: SecretString) -> Result<SecretString, ReferenceError> {
+    match secret.expose_secret().is_empty() {
+        true => Err(ReferenceError::new(reference, ReferenceCause::Empty)),
+        false => Ok(secret),
     }
 }
 

@@ -135,7 +135,7 @@ async fn open(place: &Where) -> Result<Arc<dyn AuditStore>, Failure> {
             password,
             journal,
         } => {
-            let address = setup::postgres_address(url, password.as_ref())?;
+            let address = setup::postgres_address(&loaded, url, password.as_ref()).await?;
             let store = Postgres::open_read_only(&address, &loaded.base.join(journal))
                 .await
                 .map_err(|error| cannot_read(address.shown(), &error))?;

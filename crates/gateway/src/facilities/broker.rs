@@ -82,7 +82,7 @@ fn ways_out(facilities: &Facilities, loaded: &Loaded) -> Result<Http, Vec<String
     for (name, server) in &config.servers {
         let enforced = config.controls.server_identity;
         let place = |error: &dyn std::error::Error| format!("`servers.{name}`: {}", chain(error));
-        match peer_tls(&server.identity, &loaded.base, enforced) {
+        match peer_tls(&server.identity, &facilities.fixed, enforced) {
             Ok(None) => {}
             Ok(Some(tls)) => {
                 let way = general.for_peer(&tls).map_err(|error| place(&error));

@@ -5,24 +5,26 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use portcullis_config::{self as config, SecretRef};
+use portcullis_config as config;
 use portcullis_egress::{Identity, PeerTls, SpkiPin, certificates};
 use rustls::CertificateError;
 
-use crate::vault::{self, VaultError};
+use crate::vault::{FixedSecrets, VaultError};
 
 /// What differs for a server from the TLS of all servers. `None`: nothing.
 ///
 /// The control `server-identity` switches the pins; authorities and our own certificate are not
-/// about whether a server changed, and stay. Files are relative to `base`.
+/// about whether a server changed, and stay. The key is one of the
+/// server's fixed secrets.
 ///
 /// # Errors
 /// When a file or the key cannot be read.
 pub(crate) fn peer_tls(
     identity: &config::ServerIdentity,
-    base: &Path,
+    fixed: &FixedSecrets,
     enforced: bool,
 ) -> Result<Option<Box<PeerTls>>, VaultError> {
+    let base = fixed.base();
     let roots = match &identity.ca {
         None => Vec::new(),
         Some(file) => certificates(&read(base, file)?).map_err(|source| unusable(file, source))?,
@@ -31,12 +33,7 @@ pub(crate) fn peer_tls(
         None => None,
         Some(pair) => {
             let chain = read(base, &pair.certificate)?;
-            let key = match &pair.key {
-                SecretRef::File(path) => {
-                    vault::read(&SecretRef::File(base.join(path).display().to_string()))?
-                }
-                elsewhere => vault::read(elsewhere)?,
-            };
+            let key = fixed.secret(&pair.key)?;
             let identity = Identity::from_pem(&chain, &key)
                 .map_err(|source| unusable(&pair.certificate, source))?;
             Some(identity)

@@ -140,7 +140,9 @@ async fn a_dns_answer_that_leads_to_another_machine_leads_to_no_other_server() {
     let resolver = Arc::new(Names(Mutex::new("127.0.0.1".parse().unwrap())));
     let mut settings = crate::outbound(&config, folder.path()).unwrap();
     settings.resolver = resolver.clone();
-    let peer = peer_tls(&bound, folder.path(), true).unwrap().unwrap();
+    let references = portcullis_vault::References::local(folder.path());
+    let fixed = crate::vault::FixedSecrets::read(&config, &references).await;
+    let peer = peer_tls(&bound, &fixed.unwrap(), true).unwrap().unwrap();
     let fetch = async || {
         let client = Client::new(&settings).unwrap().for_peer(&peer).unwrap();
         let request = http::Request::get(format!("https://papers.test:{port}/mcp"));

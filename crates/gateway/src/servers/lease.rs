@@ -236,7 +236,7 @@ impl Lease {
         };
         let identity = &self.spec.identity;
         (identity.ca.is_some() || identity.client.is_some())
-            && peer_tls(identity, snapshot.base(), self.way.server_identity)
+            && peer_tls(identity, &snapshot.facilities().fixed, self.way.server_identity)
                 .is_ok_and(|now| now != *tls)
     }
 

@@ -17,6 +17,7 @@ mod credentials;
 mod dying;
 mod empty_policy;
 mod failing_store;
+mod fixed_secrets;
 mod hidden;
 mod judged;
 mod leaks;
