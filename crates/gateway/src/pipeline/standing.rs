@@ -5,7 +5,7 @@ use std::sync::Arc;
 use portcullis_mcp::message::Kind;
 use portcullis_mcp::method::Method;
 
-use super::{Answer, Carried};
+use super::Carried;
 use crate::audit::Entry;
 use crate::gateway::Gateway;
 use crate::listening;

@@ -225,18 +225,15 @@ impl Lease {
         self.spec == *spec && self.way.is_of(snapshot) && !self.is_over.load(Ordering::Relaxed)
     }
 
-    /// Whether the files behind its TLS, or its secrets, are others now. What cannot be read is on its way.
+    /// Whether the files behind its TLS are others now. Files that cannot be read are on their way.
     pub(super) fn has_renewed_files(&self, snapshot: &Snapshot) -> bool {
         let transport = &self.upstream.spec().transport;
-        if vault::has_other_secrets(transport, &self.spec, snapshot) {
-            return true;
-        }
         let (Transport::Http { tls, .. } | Transport::OpenApi { tls, .. }) = transport else {
             return false;
         };
         let identity = &self.spec.identity;
         (identity.ca.is_some() || identity.client.is_some())
-            && peer_tls(identity, &snapshot.facilities().fixed, self.way.server_identity)
+            && peer_tls(identity, snapshot.base(), self.way.server_identity)
                 .is_ok_and(|now| now != *tls)
     }
 
