@@ -225,16 +225,23 @@ impl Lease {
         self.spec == *spec && self.way.is_of(snapshot) && !self.is_over.load(Ordering::Relaxed)
     }
 
-    /// Whether the files behind its TLS are others now. Files that cannot be read are on their way.
+    /// Whether the files behind its TLS, or its secrets, are others now. What cannot be read is on its way.
     pub(super) fn has_renewed_files(&self, snapshot: &Snapshot) -> bool {
         let transport = &self.upstream.spec().transport;
+        if vault::has_other_secrets(transport, &self.spec, snapshot) {
+            return true;
+        }
         let (Transport::Http { tls, .. } | Transport::OpenApi { tls, .. }) = transport else {
             return false;
         };
         let identity = &self.spec.identity;
         (identity.ca.is_some() || identity.client.is_some())
-            && peer_tls(identity, snapshot.base(), self.way.server_identity)
-                .is_ok_and(|now| now != *tls)
+            && peer_tls(
+                identity,
+                &snapshot.facilities().fixed,
+                self.way.server_identity,
+            )
+            .is_ok_and(|now| now != *tls)
     }
 
     /// Ends the connection when its calls are done, and not much later.
