@@ -7,6 +7,7 @@ mod authorize;
 mod clients;
 mod exchange;
 mod misbehaviour;
+mod proof;
 mod settings;
 mod shape;
 mod state;
@@ -22,7 +23,7 @@ use crate::jose::{KeyError, SigningKey};
 use crate::web::{Answer, Asked, Bound, Place, Server, lock};
 
 pub use misbehaviour::{Endpoint, Fault, Misbehaviour, RefreshRule};
-pub use settings::{ProviderClient, ProviderSettings, Trusted};
+pub use settings::{Proofs, ProviderClient, ProviderSettings, Trusted};
 pub use shape::Shape;
 use state::{Grant, State};
 

@@ -85,6 +85,8 @@ fn apps() -> Vec<App> {
         redirect_uris: vec![
             "https://gw.contoso.com/oauth/callback".to_owned(),
             "http://127.0.0.1/oauth/callback".to_owned(),
+            // The front door of an issuer that the configuration calls `company`.
+            "http://127.0.0.1/oauth/company/callback".to_owned(),
         ],
         secrets: vec![GATEWAY_SECRET.to_owned()],
         granted_roles: vec![(

@@ -93,6 +93,7 @@ impl State {
             audience: self.audience(query)?,
             subject: self.settings.subject.clone(),
             family: jose::random(),
+            bound_to: query.get("dpop_jkt").map(str::to_owned),
             ..Grant::default()
         };
         lock(&self.codes).insert(code.clone(), grant);

@@ -23,6 +23,7 @@ impl State {
         &self,
         client: &ProviderClient,
         form: &Parameters,
+        proven: Option<&str>,
     ) -> Result<Value, Refusal> {
         let required = |name: &str| {
             form.get(name)
@@ -67,6 +68,7 @@ impl State {
                 None => self.audience(form)?,
             },
             actor: actor.or_else(|| subject.get("act").cloned()),
+            bound_to: proven.map(str::to_owned),
             ..Grant::default()
         };
         let mut body = self.response(&grant, scope, None)?;
@@ -120,6 +122,7 @@ impl State {
         &self,
         client: &ProviderClient,
         form: &Parameters,
+        proven: Option<&str>,
     ) -> Result<Value, Refusal> {
         let assertion = form.get("assertion").unwrap_or_default();
         let refused = Refusal("invalid_grant", "the assertion does not count here");
@@ -147,6 +150,7 @@ impl State {
             client: client.id.clone(),
             subject: parts.claim("sub").to_owned(),
             audience: parts.claim("resource").to_owned(),
+            bound_to: proven.map(str::to_owned),
             ..Grant::default()
         };
         self.response(&grant, parts.claim("scope"), None)

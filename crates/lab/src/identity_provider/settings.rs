@@ -30,6 +30,18 @@ pub struct ProviderSettings {
     /// Whether an https URL is good as a client id (Client ID Metadata Documents). The lab fetches nothing: it believes
     /// any redirect URI of such a client.
     pub documents: bool,
+    /// Whether tokens are bound to keys (RFC 9449).
+    pub proofs: Option<Proofs>,
+}
+
+/// How the lab's authorization server binds tokens to keys. Whatever is bound stays so.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Proofs {
+    /// Whether a token request without a proof is refused.
+    pub required: bool,
+    /// The nonce that a proof has to have.
+    pub nonce: Option<String>,
 }
 
 impl Default for ProviderSettings {
@@ -49,6 +61,7 @@ impl Default for ProviderSettings {
             opaque: false,
             trusted: Vec::new(),
             documents: true,
+            proofs: None,
         }
     }
 }

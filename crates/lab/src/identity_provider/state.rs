@@ -1,6 +1,6 @@
 //! What the lab's authorization server knows while it runs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -26,6 +26,8 @@ pub(super) struct State {
     pub(super) access: Mutex<HashMap<String, Value>>,
     pub(super) misbehaviours: Mutex<Vec<Misbehaviour>>,
     pub(super) fixed_time: Mutex<Option<u64>>,
+    /// The ids of proofs that were used.
+    pub(super) proofs: Mutex<HashSet<String>>,
 }
 
 /// What a code or a refresh token stands for.
@@ -42,6 +44,8 @@ pub(super) struct Grant {
     pub(super) used: bool,
     /// The chain of actors (RFC 8693, section 4.1).
     pub(super) actor: Option<Value>,
+    /// The thumbprint of the key that it is good with.
+    pub(super) bound_to: Option<String>,
 }
 
 /// A refusal in the form of RFC 6749, section 5.2.
@@ -65,6 +69,10 @@ impl State {
         if !settings.documents {
             metadata.remove("client_id_metadata_document_supported");
         }
+        if settings.proofs.is_some() {
+            let member = "dpop_signing_alg_values_supported";
+            metadata.insert(member.into(), json!(["ES256"]));
+        }
         Ok(Self {
             metadata,
             clients: Mutex::new(settings.clients.clone()),
@@ -76,6 +84,7 @@ impl State {
             access: Mutex::default(),
             misbehaviours: Mutex::default(),
             fixed_time: Mutex::default(),
+            proofs: Mutex::default(),
         })
     }
 
@@ -138,6 +147,9 @@ impl State {
         });
         if let (Some(actor), Some(members)) = (&grant.actor, claims.as_object_mut()) {
             members.insert("act".into(), actor.clone());
+        }
+        if let (Some(key), Some(members)) = (&grant.bound_to, claims.as_object_mut()) {
+            members.insert("cnf".into(), json!({"jkt": key}));
         }
         let changed = self.misbehaves(|one| match one {
             Misbehaviour::Claims(changed) => Some(changed.clone()),

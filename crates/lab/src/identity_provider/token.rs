@@ -17,16 +17,18 @@ impl State {
                 return Err(Refusal("invalid_request", "only POST"));
             }
             let client = self.authenticate(asked, &form)?;
+            let proven = self.proven(asked)?;
+            let proven = proven.as_deref();
             match form.get("grant_type").unwrap_or_default() {
-                "authorization_code" => self.by_code(&client, &form),
-                "refresh_token" => self.by_refresh_token(&client, &form),
-                "client_credentials" => self.by_credentials(&client, &form),
-                super::exchange::EXCHANGE => self.exchange(&client, &form),
-                super::exchange::BEARER => self.by_assertion(&client, &form),
+                "authorization_code" => self.by_code(&client, &form, proven),
+                "refresh_token" => self.by_refresh_token(&client, &form, proven),
+                "client_credentials" => self.by_credentials(&client, &form, proven),
+                super::exchange::EXCHANGE => self.exchange(&client, &form, proven),
+                super::exchange::BEARER => self.by_assertion(&client, &form, proven),
                 _ => Err(Refusal("unsupported_grant_type", "unknown grant_type")),
             }
         };
-        match issued() {
+        let answer = match issued() {
             Ok(mut body) => {
                 let changes = self.misbehaves(|one| match one {
                     Misbehaviour::TokenResponse(changes) => Some(changes.clone()),
@@ -36,12 +38,18 @@ impl State {
                 Answer::json(StatusCode::OK, &body)
             }
             Err(refusal) => refusal.to_answer(),
-        }
+        };
+        self.with_nonce(answer)
     }
 
-    fn by_code(&self, client: &ProviderClient, form: &Parameters) -> Result<Value, Refusal> {
+    fn by_code(
+        &self,
+        client: &ProviderClient,
+        form: &Parameters,
+        proven: Option<&str>,
+    ) -> Result<Value, Refusal> {
         let code = form.get("code").unwrap_or_default();
-        let grant = {
+        let mut grant = {
             let mut codes = lock(&self.codes);
             let grant = codes
                 .get_mut(code)
@@ -77,6 +85,7 @@ impl State {
                 "another resource than authorized",
             ));
         }
+        self.bind(&mut grant, proven)?;
         let refresh = self.remember(&grant);
         self.response(&grant, &grant.scope, Some(refresh))
     }
@@ -85,10 +94,11 @@ impl State {
         &self,
         client: &ProviderClient,
         form: &Parameters,
+        proven: Option<&str>,
     ) -> Result<Value, Refusal> {
         let token = form.get("refresh_token").unwrap_or_default();
         let rule = self.refresh_rule();
-        let (grant, again) = {
+        let (mut grant, again) = {
             let mut tokens = lock(&self.refresh);
             let grant = tokens
                 .get_mut(token)
@@ -118,6 +128,7 @@ impl State {
                 "another resource than authorized",
             ));
         }
+        self.bind(&mut grant, proven)?;
         let scope = form.get("scope").unwrap_or(&grant.scope);
         let known: Vec<&str> = grant.scope.split_whitespace().collect();
         if !scope.split_whitespace().all(|one| known.contains(&one)) {
@@ -131,7 +142,12 @@ impl State {
         self.response(&grant, scope, next)
     }
 
-    fn by_credentials(&self, client: &ProviderClient, form: &Parameters) -> Result<Value, Refusal> {
+    fn by_credentials(
+        &self,
+        client: &ProviderClient,
+        form: &Parameters,
+        proven: Option<&str>,
+    ) -> Result<Value, Refusal> {
         if client.secret.is_none() && client.keys.is_empty() {
             return Err(Refusal(
                 "unauthorized_client",
@@ -142,6 +158,7 @@ impl State {
             client: client.id.clone(),
             subject: client.id.clone(),
             audience: self.audience(form)?,
+            bound_to: proven.map(str::to_owned),
             ..Grant::default()
         };
         self.response(&grant, form.get("scope").unwrap_or_default(), None)
@@ -171,7 +188,7 @@ impl State {
         let scope = self.granted(scope);
         let mut body = json!({
             "access_token": self.access_token(grant, &scope)?,
-            "token_type": "Bearer",
+            "token_type": grant.bound_to.as_ref().map_or("Bearer", |_| "DPoP"),
             "expires_in": self.settings.token_lifetime,
             "scope": scope,
         });
