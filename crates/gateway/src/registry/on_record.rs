@@ -76,7 +76,16 @@ fn last_seen(records: Vec<DefinitionRecord>, server: &str, kind: Kind) -> Vec<De
     let latest = of_list.iter().map(|record| record.last_seen_us).max();
     let apart = i64::try_from(APART.as_micros()).unwrap_or(i64::MAX);
     let since = latest.unwrap_or_default().saturating_sub(apart);
-    of_list.retain(|record| record.state == State::Approved && record.last_seen_us >= since);
+    // What a server says otherwise by now is not what it offers.
+    let mut latest: HashMap<String, i64> = HashMap::new();
+    for record in &of_list {
+        let seen = latest.entry(record.key.name.clone()).or_default();
+        *seen = record.last_seen_us.max(*seen);
+    }
+    of_list.retain(|record| {
+        let is_latest = latest.get(&record.key.name) == Some(&record.last_seen_us);
+        record.state == State::Approved && is_latest && record.last_seen_us >= since
+    });
     of_list.sort_by(|one, other| one.key.name.cmp(&other.key.name));
     of_list
 }

@@ -3,6 +3,7 @@ use portcullis_store::Sqlite;
 
 use super::definition::pinned_text;
 use super::*;
+use crate::digest::sha256;
 use crate::snapshot::Edition;
 
 const ADD: &str = r#"{"name":"add","description":"Adds"}"#;
@@ -297,5 +298,79 @@ fn only_a_size_and_a_date_of_a_resource_are_not_pinned() {
         r#"{"uri":"a://b"}"#,
     ] {
         check_pinned(Kind::Resource, text, text);
+    }
+}
+
+impl Bench {
+    /// Puts a version of a tool on record as it was seen at that second.
+    async fn was_seen(&self, second: i64, name: &str, more: &str, state: State) {
+        let text = format!(r#"{{"name":"{name}"{more}}}"#);
+        let observation = Observation {
+            key: DefinitionKey {
+                server: "papers".to_owned(),
+                kind: "tool".to_owned(),
+                name: name.to_owned(),
+            },
+            hash: sha256(portcullis_mcp::json::canonical(&text).unwrap().as_bytes()),
+            text,
+            state,
+            findings: serde_json::Value::default(),
+        };
+        let at_us = second * 1_000_000;
+        self.store.observe(&[observation], at_us).await.unwrap();
+        self.registry.refresh().await.unwrap();
+    }
+
+    async fn approved(&self, enforce: bool) -> Arc<[Arc<Definition>]> {
+        let papers = Arc::from("papers");
+        let approved = self.registry.approved(&papers, Kind::Tool, enforce);
+        approved.await.unwrap()
+    }
+
+    async fn check_approved(&self, expected: &[&str]) {
+        let approved = self.approved(true).await;
+        let names: Vec<&str> = approved.iter().map(|known| known.name.as_str()).collect();
+        assert_eq!(names, expected);
+    }
+}
+
+#[tokio::test]
+async fn what_is_on_record_is_what_is_approved_and_was_there_last() {
+    let bench = Bench::new().await;
+    bench.check_approved(&[]).await;
+    bench.was_seen(1_000, "gone", "", State::Approved).await;
+    bench.check_approved(&["gone"]).await;
+    bench.was_seen(1_600, "b", "", State::Approved).await;
+    // As far apart as the dates of one list can be.
+    bench.was_seen(1_700, "a", "", State::Approved).await;
+    bench.check_approved(&["a", "b", "gone"]).await;
+    bench.was_seen(2_000, "new", "", State::Seen).await;
+    bench.was_seen(2_000, "held", "", State::Quarantined).await;
+    bench.check_approved(&["a", "b"]).await;
+    // What it says of itself now is another thing than what was approved.
+    bench
+        .was_seen(2_000, "a", ",\"x\":1", State::Quarantined)
+        .await;
+    bench.check_approved(&["b"]).await;
+    bench.decide(r#"{"name":"b"}"#, State::Rejected).await;
+    bench.check_approved(&[]).await;
+    bench.decide(r#"{"name":"new"}"#, State::Approved).await;
+    bench.check_approved(&["new"]).await;
+    assert_eq!(bench.approved(false).await.len(), 0);
+    // It is read once, as long as it is the same.
+    let (one, two) = (bench.approved(true).await, bench.approved(true).await);
+    assert!(Arc::ptr_eq(&one, &two));
+    bench.was_seen(2_000, "more", "", State::Approved).await;
+    assert!(Arc::ptr_eq(&bench.approved(true).await[1], &one[0]));
+}
+
+#[tokio::test]
+async fn other_lists_are_not_this_one() {
+    let bench = Bench::new().await;
+    bench.was_seen(1_000, "a", "", State::Approved).await;
+    let (papers, notes): (Arc<str>, Arc<str>) = (Arc::from("papers"), Arc::from("notes"));
+    for (server, kind) in [(&papers, Kind::Prompt), (&notes, Kind::Tool)] {
+        let approved = bench.registry.approved(server, kind, true).await.unwrap();
+        assert!(approved.is_empty(), "{server} {kind:?}");
     }
 }

@@ -14,6 +14,7 @@ mod asking;
 mod batches;
 mod controls;
 mod credentials;
+mod cross_origin;
 mod dying;
 mod empty_policy;
 mod failing_store;

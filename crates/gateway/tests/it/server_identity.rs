@@ -1,6 +1,7 @@
-//! Who a server is: another certificate, another program, another origin.
+//! Who a server is: another certificate, another program, another origin, another issuer.
 
 pub(crate) mod front;
+mod issuer;
 mod program;
 
 use std::net::SocketAddr;

@@ -1,9 +1,11 @@
 //! Accounts that users connect at a server, from the first call to the end.
 
+mod on_record;
+
 use std::net::SocketAddr;
 
 use portcullis_lab::identity_provider::IdentityProvider;
-use portcullis_store::{Revocation, RevocationKind, RevocationStore};
+use portcullis_store::{Revocation, RevocationKind, RevocationStore, State};
 use portcullis_testkit::{Builder, Caller, Reply, Speaks, TestGateway, eventually};
 use serde_json::{Value, json};
 use url::Url;
