@@ -75,7 +75,8 @@ pub(crate) fn ask(
         .context
         .key
         .seal_text(Purpose::Request, &place, content)?;
-    let title = format!("Let {} in?", asked.client_name);
+    // A name has to be told from the words around it.
+    let title = format!("Let “{}” in?", asked.client_name);
     let action = format!("{}/consent", issuer.url);
     let body = page_body(front, issuer, asked)
         .form(&action)
