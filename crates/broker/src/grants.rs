@@ -1,11 +1,12 @@
 //! Users' grants: which there are, and their end.
 
-use portcullis_oauth::TokenHint;
+use std::collections::HashSet;
+
 use portcullis_vault::{CredentialFilter, CredentialRecord, CredentialState, VaultError};
 
 use crate::broker::Broker;
 use crate::event::Event;
-use crate::server::USER_GRANT;
+use crate::server::{AtServer, USER_GRANT};
 
 /// Which grants are meant. What is set must match exactly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,14 +19,13 @@ pub struct GrantFilter {
     pub server: Option<String>,
 }
 
-/// Grants that were ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A grant that was ended: its tokens are erased.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disconnected {
-    /// What was known about them.
-    pub records: Vec<CredentialRecord>,
-    /// Of how many the authorization server knows that they ended (RFC 7009). The tokens of the
-    /// others are erased here and end by themselves there.
-    pub at_server: usize,
+    /// What was known about it.
+    pub record: CredentialRecord,
+    /// Whether the authorization server knows (RFC 7009).
+    pub at_server: AtServer,
 }
 
 /// Some grants are not ended.
@@ -56,50 +56,57 @@ impl Broker {
     }
 
     /// Ends users' grants: erases their tokens, and tells the authorization server as far as it
-    /// can be told.
+    /// can be told. One that cannot be reached is not tried again for the other grants.
     ///
     /// # Errors
     /// [`DisconnectError`]; what was ended until then stays so.
-    pub async fn disconnect(&self, filter: &GrantFilter) -> Result<Disconnected, DisconnectError> {
+    pub async fn disconnect(
+        &self,
+        filter: &GrantFilter,
+    ) -> Result<Vec<Disconnected>, DisconnectError> {
         let vault = &self.context.vault;
-        let mut ended = Disconnected::default();
+        let mut ended = Vec::new();
+        let mut unreached = HashSet::new();
         for record in vault.list(&filter.records()).await? {
             let server = self.server(&record.key.server).ok().flatten();
-            let Some(server) = server else {
-                if vault.revoke(&record.id).await? {
-                    self.tell_ended(&mut ended, record, false);
-                }
-                continue;
+            let read = match server {
+                Some(server) => server.renewing.disconnect(&record.key).await,
+                None => Ok(None),
             };
-            match server.renewing.disconnect(&record.key).await {
-                Ok(None) => {}
-                Ok(Some(grant)) => {
-                    let (token, hint) = match &grant.refresh {
-                        Some(refresh) => (refresh, TokenHint::Refresh),
-                        None => (&grant.access, TokenHint::Access),
-                    };
+            let at_server = match (server, read) {
+                (Some(server), Ok(Some(grant))) => {
                     let issuer = &record.key.issuer;
-                    let at_server = server.parts.revoke_at(issuer, token, hint).await;
-                    self.tell_ended(&mut ended, record, at_server);
-                }
-                // What cannot be opened can still be erased.
-                Err(error) => {
-                    tracing::warn!(server = record.key.server, error = %crate::revocations::Chain(&error), "a grant cannot be opened");
-                    if vault.revoke(&record.id).await? {
-                        self.tell_ended(&mut ended, record, false);
+                    match unreached.contains(issuer) {
+                        true => AtServer::Unreached,
+                        false => {
+                            let parts = &server.parts;
+                            let refresh = grant.refresh.as_ref();
+                            parts.give_back(issuer, refresh, &grant.access).await
+                        }
                     }
                 }
+                // Somebody else ended it meanwhile.
+                (Some(_), Ok(None)) => continue,
+                // What cannot be opened, or is not configured any more, can still be erased.
+                (_, read) => {
+                    if let Err(error) = read {
+                        tracing::warn!(server = record.key.server, error = %crate::revocations::Chain(&error), "a grant cannot be opened");
+                    }
+                    if !vault.revoke(&record.id).await? {
+                        continue;
+                    }
+                    AtServer::NotAsked
+                }
+            };
+            if at_server == AtServer::Unreached {
+                unreached.insert(record.key.issuer.clone());
             }
+            self.context.tell(Event::Disconnected {
+                key: record.key.clone(),
+                at_server: at_server == AtServer::Revoked,
+            });
+            ended.push(Disconnected { record, at_server });
         }
         Ok(ended)
-    }
-
-    fn tell_ended(&self, ended: &mut Disconnected, record: CredentialRecord, at_server: bool) {
-        self.context.tell(Event::Disconnected {
-            key: record.key.clone(),
-            at_server,
-        });
-        ended.at_server += usize::from(at_server);
-        ended.records.push(record);
     }
 }

@@ -33,4 +33,5 @@ pub use event::Event;
 pub use grants::{DisconnectError, Disconnected, GrantFilter};
 pub use needed::{Needed, Reason};
 pub use rejection::{Rejected, Retry};
+pub use server::AtServer;
 pub use sign_in::{Begun, Completed, Offer, SignInError, Visit};

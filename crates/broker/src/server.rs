@@ -2,6 +2,7 @@
 
 mod authority;
 mod exchanged;
+mod give_back;
 mod granted;
 mod issuer;
 mod own;
@@ -20,6 +21,7 @@ use portcullis_vault::{RenewalSettings, Renewing, Secret, VaultError};
 use url::Url;
 
 pub(crate) use authority::Authority;
+pub use give_back::AtServer;
 pub(crate) use granted::USER_GRANT;
 
 use crate::cache::{Ages, TokenCache};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use portcullis_oauth::{Asked, Scopes, TokenClient, TokenError, TokenHint, Tokens};
-use portcullis_vault::{CredentialKey, Refresh, RefreshError, RefreshRequest, Renewed, Secret};
+use portcullis_oauth::{Asked, Scopes, TokenClient, TokenError, Tokens};
+use portcullis_vault::{CredentialKey, Refresh, RefreshError, RefreshRequest, Renewed};
 
 use super::own::CLIENT_CREDENTIALS;
 use super::{Authority, Parts, to_secret, to_string, to_texts};
@@ -48,11 +48,8 @@ impl Refresh for Refresher {
     }
 
     async fn discard(&self, key: &CredentialKey, tokens: &Renewed) {
-        let (token, hint) = match &tokens.refresh {
-            Some(refresh) => (refresh, TokenHint::Refresh),
-            None => (&tokens.access, TokenHint::Access),
-        };
-        self.0.revoke_at(&key.issuer, token, hint).await;
+        let refresh = tokens.refresh.as_ref();
+        self.0.give_back(&key.issuer, refresh, &tokens.access).await;
     }
 }
 
@@ -86,37 +83,6 @@ impl Parts {
         let metadata = self.metadata(authority).await?;
         let identity = self.sign_in_identity(authority, &metadata).await?;
         self.token_client_as(authority, &metadata, identity)
-    }
-
-    /// Gives a token back (RFC 7009), as far as that is possible. Whether the server knows.
-    pub(crate) async fn revoke_at(&self, issuer: &str, token: &Secret, hint: TokenHint) -> bool {
-        let Ok(authority) = self.authority().await else {
-            return false;
-        };
-        if authority.issuer != issuer {
-            return false;
-        }
-        let (Ok(metadata), Ok(client), Ok(token)) = (
-            self.metadata(&authority).await,
-            self.sign_in_client(&authority).await,
-            to_string(token),
-        ) else {
-            return false;
-        };
-        let Some(endpoint) = &metadata.revocation_endpoint else {
-            return false;
-        };
-        let revoked = client
-            .channel()
-            .revoke(endpoint, &token, hint, self.now())
-            .await;
-        match revoked {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::warn!(server = self.name, error = %Chain(&error), "a token could not be given back");
-                false
-            }
-        }
     }
 }
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use portcullis_broker::{
-    Broker, Completed, Event, GrantFilter, Needed, Reason, Rejected, Retry, SignInError, Visit,
+    AtServer, Broker, Completed, Event, GrantFilter, Needed, Reason, Rejected, Retry, SignInError, Visit,
 };
 use portcullis_lab::entra::sample::{CONTOSO, GATEWAY, PAPERS};
 use portcullis_lab::entra::{EntraLab, EntraSettings};
 use portcullis_lab::identity_provider::{
-    IdentityProvider, Misbehaviour, ProviderClient, ProviderSettings,
+    Endpoint, Fault, IdentityProvider, Misbehaviour, ProviderClient, ProviderSettings,
 };
 use portcullis_store::{Revocation, RevocationKind, RevocationStore as _};
 use portcullis_token::challenge;
@@ -150,16 +150,52 @@ async fn a_user_signs_in_once_and_has_a_token_of_its_own() {
         ..filter
     };
     let ended = broker.disconnect(&filter).await.unwrap();
-    assert_eq!((ended.records.len(), ended.at_server), (1, 1));
+    let at_server: Vec<AtServer> = ended.iter().map(|one| one.at_server).collect();
+    assert_eq!(at_server, [AtServer::Revoked]);
     assert_eq!(
         scene.provider.requests(&scene.path("revocation_endpoint")),
-        1
+        2
     );
     assert_eq!(
         needed(broker.credential("papers", &user("ada")).await),
         sign_in()
     );
     scene.token("bob").await;
+}
+
+/// Whatever the authorization server says, the tokens are erased here.
+#[tokio::test]
+async fn a_grant_ends_also_where_the_server_does_not_hear_of_it() {
+    let no_endpoint = Misbehaviour::Metadata {
+        member: "revocation_endpoint".to_owned(),
+        value: None,
+    };
+    let broken = |fault| Misbehaviour::Broken {
+        endpoint: Endpoint::Revocation,
+        how: fault,
+    };
+    for (misbehaviour, expected) in [
+        (no_endpoint, AtServer::NoEndpoint),
+        (broken(Fault::Status(503)), AtServer::Unreached),
+        (broken(Fault::Status(400)), AtServer::Refused),
+    ] {
+        let scene = Scene::new("").await;
+        scene.provider.misbehave(misbehaviour);
+        scene.signs_in("ada").await;
+        scene.signs_in("bob").await;
+        let ended = scene.broker.disconnect(&GrantFilter::default()).await;
+        let at_server: Vec<AtServer> = ended.unwrap().iter().map(|one| one.at_server).collect();
+        assert_eq!(at_server, [expected; 2]);
+        if expected == AtServer::Unreached {
+            // It was not asked again for Bob.
+            let path = scene.path("revocation_endpoint");
+            assert_eq!(scene.provider.requests(&path), 1);
+        }
+        for principal in ["ada", "bob"] {
+            let credential = scene.broker.credential("papers", &user(principal)).await;
+            assert_eq!(needed(credential), sign_in());
+        }
+    }
 }
 
 #[tokio::test]
