@@ -38,21 +38,33 @@ pub enum Needed {
     Unavailable,
 }
 
+/// Declares [`Reason`] with one row for each cause, so that no cause lacks an id or a text.
 macro_rules! reasons {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $code:literal, $text:literal;)+) => {
         /// Why there is no credential, for good.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum Reason {
-            $($(#[$doc])* $variant,)*
+            $($(#[doc = $doc])+ $variant,)+
         }
 
         impl Reason {
+            /// Every cause, in the order of the reference page.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
             /// The stable id.
             #[must_use]
-            pub fn as_str(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self {
-                    $(Self::$variant => $name,)*
+                    $(Self::$variant => $code,)+
+                }
+            }
+
+            /// What an operator should know or do.
+            #[must_use]
+            pub const fn text(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)+
                 }
             }
         }
@@ -62,33 +74,51 @@ macro_rules! reasons {
 reasons! {
     /// The authorization server's answer cannot be used.
     AnswerUnusable = "answer-unusable",
+        "the authorization server's answer breaks OAuth's rules; the log names which";
     /// The server's authorization server has no usable metadata.
     AuthorizationServer = "authorization-server-unusable",
+        "the authorization server's metadata is missing, names another issuer, or lacks what the grant needs; `portcullis check --connect` reads it";
     /// Too many parties would act for one another.
     ChainTooLong = "delegation-chain-too-long",
+        "the caller acts for so many others that one more is not added";
     /// The authorization server refuses the gateway, or the gateway has no identity there.
     Client = "client-refused",
+        "the gateway's registration is missing there, or its secret, key or certificate is not taken; the log has the cause";
     /// The user has to sign in again with more claims, and the client cannot be told so.
     InteractionRequired = "interaction-required",
+        "the identity provider wants a stronger sign-in, and this client or caller cannot be asked for one";
     /// The server names another authorization server than the one it is bound to: a mix-up attack,
     /// or a change that somebody has to approve.
     IssuerChanged = "issuer-changed",
+        "the server names another authorization server than before: an attack, or a move; `auth.issuer` of the server settles which one counts";
+    /// The server's tokens have to be bound to a key of the gateway, and its authorization server
+    /// does not bind them so.
+    Possession = "possession-unavailable",
+        "the server or `auth.dpop` demands tokens that are bound to a key (DPoP), and the authorization server does not say that it binds them with ES256";
     /// The server refuses a token that was made for it just now.
     Rejected = "credential-rejected",
+        "the server refuses a fresh token: compare the audience and the scopes that it wants with `auth.resource` and `auth.scopes`";
     /// The user, the agent, the client, the token, the server or the grant is revoked.
     Revoked = "revoked",
+        "somebody was revoked; `portcullis vault list --revocations` says who, by whom and why";
     /// More scopes than the configuration allows or the caller has.
     Scope = "scope-too-wide",
+        "scopes only shrink: add what is missing to `auth.scopes` of the server, or the caller asks for more at sign-in";
     /// The caller showed no token of an issuer.
     SubjectMissing = "subject-token-missing",
+        "callers with an API key, a certificate or no credential have no token that could be exchanged";
     /// The issuer does not exchange the caller's token: it ended, or nobody consented.
     SubjectRefused = "subject-token-refused",
+        "the caller's token ended, or consent to the server's scopes is missing at the issuer";
     /// The caller's token is of another issuer, or tenant, than the one it would be exchanged at.
     SubjectForeign = "subject-token-foreign",
+        "the caller signed in at another issuer or tenant than the one that the server's token comes from";
     /// The configuration has no such server.
     UnknownServer = "server-unknown",
+        "the configuration has no such server any more";
     /// Only persons' tokens can be exchanged on behalf of somebody.
     UsersOnly = "users-only",
+        "Entra exchanges tokens of persons only on behalf of somebody; workloads need `client-credentials`";
 }
 
 impl Needed {
@@ -149,3 +179,6 @@ fn of_error_code(code: ErrorCode) -> Reason {
         _ => Reason::Client,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! `portcullis reference PAGE` (hidden): the reference pages that come from the code.
 
 use clap::{Args, ValueEnum};
+use portcullis_broker::Reason as NoCredential;
 use portcullis_config::CONTROLS;
 use portcullis_gateway::refusal::Reason;
 use portcullis_identity::{Kind, Rejected};
@@ -95,6 +96,7 @@ fn refusals() -> String {
         ));
     }
     page.push_str(&credentials());
+    page.push_str(&server_credentials());
     page
 }
 
@@ -117,6 +119,16 @@ fn credentials() -> String {
             rejected.code(),
             rejected.text()
         ));
+    }
+    page
+}
+
+/// What stands behind `server-credential-refused` and `step-up-impossible` when a server is called with
+/// a token.
+fn server_credentials() -> String {
+    let mut page = "\n## Credentials for servers\n\nWhere the gateway gets no token for a server, the audit entry has the cause instead of\n`server-credential-refused`, and the caller is told it in the error. `interaction-required` looks like\n`step-up-impossible`, and the caller is not told more.\n\n| Reason | What it means |\n|---|---|\n".to_owned();
+    for reason in NoCredential::ALL {
+        page.push_str(&format!("| `{}` | {} |\n", reason.as_str(), reason.text()));
     }
     page
 }

@@ -90,7 +90,7 @@ reasons! {
         "a credential is required", "send `Authorization: Bearer KEY`; `portcullis key new` makes one";
     /// A credential that is not valid.
     CredentialInvalid => "credential-invalid", "credential-invalid", 401, -31001, Downstream, false, false,
-        "the credential is not valid", "the key is unknown or was removed from the configuration";
+        "the credential is not valid", "an API key is unknown or was removed from the configuration; of a token, a proof or a certificate, the audit entry has the rule that it breaks: see Credentials of callers";
     /// The issuer of a token, or the directory with its groups, cannot be asked.
     IssuerUnavailable => "issuer-unavailable", "issuer-unavailable", 503, -31005, Downstream, true, false,
         "the credential cannot be checked now", "the log names what could not be reached; `portcullis check --connect` tries every issuer";
