@@ -71,6 +71,11 @@ impl Failure {
         self.exit
     }
 
+    /// What went wrong, in one line.
+    pub(crate) fn text(&self) -> String {
+        self.messages.join("; ")
+    }
+
     /// Writes the failure to standard error.
     pub(crate) fn show(&self) {
         for message in &self.messages {

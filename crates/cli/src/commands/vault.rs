@@ -1,5 +1,6 @@
 //! `portcullis vault`: the credentials that the gateway holds, and who must not be believed.
 
+mod broker;
 mod connect;
 mod list;
 mod opened;

@@ -3,7 +3,7 @@
 mod audit;
 mod certificates;
 mod check;
-mod connect;
+pub(crate) mod connect;
 mod doctor;
 mod guides;
 mod help;

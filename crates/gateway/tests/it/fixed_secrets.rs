@@ -84,7 +84,7 @@ async fn a_header_comes_from_a_service_and_never_without_it() {
     *service.fields.lock().unwrap() = serde_json::json!({"other": "a-key"});
     let refused = gateway.reload("limits", "max-depth = 40").await;
     let problems = refused.unwrap_err().problems().join("\n");
-    let expected = "`servers.papers.headers.X-Api-Key`: the secret \
+    let expected = "`servers.papers.headers.x-api-key`: the secret \
                     vault:secret/portcullis/papers#key cannot be read: there is no such secret";
     assert!(problems.contains(expected), "{problems}");
     assert_eq!(caller.tool("search", "{}").await.reason(), "");

@@ -1,30 +1,25 @@
 //! `portcullis vault connect`.
 
 mod browser;
-mod peer;
+mod whom;
 
-use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use portcullis_broker::{Broker, Caller, Completed, Context, Http, OwnClient, SignInError};
+use portcullis_broker::{Caller, Completed, SignInError};
 use portcullis_config::{AuthMethod, TokenGrant};
 use portcullis_gateway::Loaded;
-use portcullis_oauth::SystemClock;
-use portcullis_store::Store;
 use portcullis_token::identity::PrincipalKind;
-use portcullis_vault::CacheLimits;
-use portcullis_vault::configured::{self, Surroundings};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use url::Url;
 
-use super::opened::surroundings;
+use super::broker::broker;
 use crate::exit::{Exit, Failure, chain};
 use crate::setup::{self, Configuration};
 use crate::terminal;
+use whom::{Whom, warn_if_unknown};
 
 /// How long the sign-in may take.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -35,26 +30,26 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// browser, and sign in at the server's authorization server as the account that calls shall use.
 /// What comes back is sealed into the vault, and renewed from then on without anybody.
 ///
+/// A user is written as the audit trail has it: the name of an API key (`ada`); for who comes with a
+/// token `ISSUER:SUBJECT`, with the name of `[authn.issuers.ISSUER]` and the token's `sub`
+/// (`company:00u1a2b3`); at Entra ID `ISSUER:TENANT/OBJECT` with the ids of tenant (`tid`) and user
+/// (`oid`). Where the issuer has one tenant, `ISSUER:OBJECT` will do.
+///
 /// The browser has to be on this machine: what comes back goes to 127.0.0.1 (RFC 8252). Over SSH,
 /// choose a port and forward it: `ssh -L 8765:127.0.0.1:8765 HOST`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  portcullis vault connect crm\n  portcullis vault connect crm --user ada --open\n  portcullis vault connect crm --port 8765      # with ssh -L 8765:127.0.0.1:8765\n\nExit codes: 0 connected, 1 the sign-in was refused, 2 nobody signs in at that server, 3 it could not be done."
+    after_help = "Examples:\n  portcullis vault connect crm\n  portcullis vault connect crm --user ada --open\n  portcullis vault connect crm --user company:00u1a2b3\n  portcullis vault connect crm --user company:8eaef023-2b34-4da1-9baa-8bc8c9d6a490/690222be-ff1a-4d56-abd1-7e4f7d38e474\n  portcullis vault connect crm --port 8765      # with ssh -L 8765:127.0.0.1:8765\n\nExit codes: 0 connected, 1 the sign-in was refused, 2 nobody signs in at that server, 3 it could not be done."
 )]
 pub(super) struct Connect {
     /// The server (`[servers.NAME]`)
     server: String,
-    /// For whom: the user's name as the audit trail has it. Without it, the user of `authn.loopback`
+    /// For whom, exactly as the audit trail names the user (see above). Without it, the user of `authn.loopback`
     #[arg(long, value_name = "USER")]
     user: Option<String>,
-    /// The user's tenant, where users come from an issuer with tenants
-    #[arg(
-        long,
-        value_name = "TENANT",
-        default_value = "",
-        hide_default_value = true
-    )]
-    tenant: String,
+    /// The tenant of a user of Entra ID, where `--user` does not say it
+    #[arg(long, value_name = "TENANT")]
+    tenant: Option<String>,
     /// The port of 127.0.0.1 that the browser comes back to. Without it, a free one
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     port: u16,
@@ -78,17 +73,11 @@ struct Report<'a> {
 pub(super) async fn run(connect: Connect) -> Result<Exit, Failure> {
     let loaded = connect.configuration.load()?;
     check_server(&loaded, &connect.server)?;
-    let user = match connect
-        .user
-        .as_deref()
-        .or(loaded.config.authn.loopback.as_deref())
-    {
-        Some(user) => user.to_owned(),
-        None => {
-            return Err(Failure::wrong_use("for whom?")
-                .help("name the user: `--user NAME`, as the audit trail has it"));
-        }
-    };
+    let whom = Whom::of(
+        &loaded.config.authn,
+        connect.user.as_deref(),
+        connect.tenant.as_deref(),
+    )?;
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, connect.port)))
         .await
         .map_err(|error| {
@@ -101,14 +90,17 @@ pub(super) async fn run(connect: Connect) -> Result<Exit, Failure> {
         .local_addr()
         .map_err(|error| Failure::because("the port is not known", &error))?;
     let store = setup::open_store(&loaded).await?;
-    let broker = broker(&loaded, &connect.server, store, address).await?;
-    let caller = caller(&connect.tenant, &user);
+    warn_if_unknown(&whom, &loaded.config.authn, &*store).await?;
+    let callback = Url::parse(&format!("http://{address}{}", browser::CALLBACK))
+        .map_err(|error| Failure::because("the callback is no address", &error))?;
+    let broker = broker(&loaded, &[&connect.server], store, Some(callback)).await?;
+    let caller = caller(&whom);
     let offer = broker
         .offer(&connect.server, &caller, &[])
         .await
         .map_err(|error| not_begun(&connect.server, &error))?;
     let visits = browser::Visits::new(address)?;
-    announce(&connect, &offer, &user, &visits)?;
+    announce(&connect, &offer, &whom.user, &visits)?;
     let serving = browser::serve(&listener, &visits, &broker, &connect.server, &caller);
     let ended = tokio::select! {
         ended = tokio::time::timeout(PATIENCE, serving) => ended,
@@ -148,59 +140,10 @@ fn check_server(loaded: &Loaded, name: &str) -> Result<(), Failure> {
     }
 }
 
-/// The broker of this configuration, whose sign-ins come back to this process.
-async fn broker(
-    loaded: &Loaded,
-    server: &str,
-    store: Arc<dyn Store>,
-    address: SocketAddr,
-) -> Result<Broker, Failure> {
-    let surroundings = surroundings(loaded)?;
-    let Surroundings {
-        references, client, ..
-    } = surroundings.clone();
-    let section = &loaded.config.vault;
-    let limits = CacheLimits::default();
-    let vault = configured::open(section, Arc::clone(&store) as _, limits, &surroundings)
-        .await
-        .map_err(|error| {
-            Failure::because("the vault cannot be opened", &error)
-                .help("`portcullis vault status` says more")
-        })?;
-    let callback = Url::parse(&format!("http://{address}{}", browser::CALLBACK))
-        .map_err(|error| Failure::because("the callback is no address", &error))?;
-    let own = peer::client(loaded, server, &client, &references).await?;
-    let context = Context {
-        http: Http {
-            servers: own
-                .map(|own| (server.to_owned(), own))
-                .into_iter()
-                .collect(),
-            issuers: HashMap::new(),
-            general: client,
-        },
-        secrets: Arc::new(references),
-        vault: Arc::new(vault),
-        one_time: Arc::clone(&store) as _,
-        revocations: store,
-        clock: Arc::new(SystemClock::new()),
-        base: loaded.base.clone(),
-        client: Some(OwnClient {
-            name: "Portcullis".to_owned(),
-            callback,
-            document: None,
-            may_register: true,
-        }),
-        on_event: Arc::new(|event| tracing::debug!(?event, "the broker")),
-    };
-    Broker::new(&loaded.config, context, None)
-        .map_err(|error| Failure::because("the sign-in cannot be prepared", &error))
-}
-
-fn caller<'a>(tenant: &'a str, user: &'a str) -> Caller<'a> {
+fn caller(whom: &Whom) -> Caller<'_> {
     Caller {
-        tenant,
-        principal: user,
+        tenant: &whom.tenant,
+        principal: &whom.user,
         kind: PrincipalKind::User,
         issuer: None,
         subject: None,

@@ -1,16 +1,24 @@
 //! `portcullis vault revoke`.
 
+mod give_back;
+
 use clap::{Args, ValueEnum};
 use portcullis_store::{
-    CredentialFilter, CredentialState, Revocation, RevocationKind, Store, StoreError,
+    CredentialFilter, CredentialRecord, CredentialState, Revocation, RevocationKind, Store,
+    StoreError,
 };
 use serde::Serialize;
+
+use give_back::{GivenBack, give_back};
 
 use crate::exit::{Exit, Failure};
 use crate::setup::{self, Configuration};
 use crate::{duration, terminal};
 
 /// Revokes a caller, an application, a server or one token, and erases stored credentials of it.
+///
+/// The tokens of users' sign-ins are also given back to the authorization servers they are from
+/// (RFC 7009), where these can be asked; what is said of each tells whether they were.
 ///
 /// Every running gateway obeys within five seconds: calls and streams under way end. A token that
 /// an identity provider issues after this moment is believed again, so disable the account there
@@ -72,6 +80,8 @@ struct Report<'a> {
     key: &'a str,
     revoked: bool,
     credentials_erased: usize,
+    /// The sign-ins among them, and what their authorization servers know.
+    sign_ins: &'a [GivenBack],
 }
 
 pub(super) async fn run(revoke: Revoke) -> Result<Exit, Failure> {
@@ -98,24 +108,33 @@ pub(super) async fn run(revoke: Revoke) -> Result<Exit, Failure> {
     };
     // First nobody is believed any more; then what could be used is erased.
     store.revoke(&revocation).await.map_err(failed)?;
+    let mut sign_ins = give_back(&revoke, &store).await;
     let erased = erase(&*store, revoke.kind, &revoke.key, now_us)
         .await
         .map_err(failed)?;
+    let count = sign_ins.len() + erased.len();
+    sign_ins.extend(erased.iter().filter_map(GivenBack::not_asked));
     if revoke.json {
         terminal::json(&Report {
             kind: kind.as_str(),
             key: &revoke.key,
             revoked: true,
-            credentials_erased: erased,
+            credentials_erased: count,
+            sign_ins: &sign_ins,
         });
     } else {
-        show(&revoke, kind, erased);
+        show(&revoke, kind, count, &sign_ins);
     }
     Ok(Exit::Fine)
 }
 
 /// Erases the active credentials of what was revoked. Needs no key.
-async fn erase(store: &dyn Store, kind: Kind, key: &str, now_us: i64) -> Result<usize, StoreError> {
+async fn erase(
+    store: &dyn Store,
+    kind: Kind,
+    key: &str,
+    now_us: i64,
+) -> Result<Vec<CredentialRecord>, StoreError> {
     let mut filter = CredentialFilter {
         state: Some(CredentialState::Active),
         ..CredentialFilter::default()
@@ -123,11 +142,13 @@ async fn erase(store: &dyn Store, kind: Kind, key: &str, now_us: i64) -> Result<
     match kind {
         Kind::User | Kind::Agent | Kind::Workload => filter.principal = Some(key.to_owned()),
         Kind::Server => filter.server = Some(key.to_owned()),
-        Kind::Client | Kind::Token => return Ok(0),
+        Kind::Client | Kind::Token => return Ok(Vec::new()),
     }
-    let mut erased = 0;
+    let mut erased = Vec::new();
     for record in store.credentials(&filter).await? {
-        erased += usize::from(store.revoke_credential(&record.id, now_us).await?);
+        if store.revoke_credential(&record.id, now_us).await? {
+            erased.push(record);
+        }
     }
     Ok(erased)
 }
@@ -144,6 +165,7 @@ async fn lift(store: &dyn Store, kind: RevocationKind, revoke: &Revoke) -> Resul
             key: &revoke.key,
             revoked: false,
             credentials_erased: 0,
+            sign_ins: &[],
         });
     } else if was {
         terminal::line(format!("{} {key} is believed again", kind.as_str()));
@@ -153,7 +175,7 @@ async fn lift(store: &dyn Store, kind: RevocationKind, revoke: &Revoke) -> Resul
     Ok(if was { Exit::Fine } else { Exit::Findings })
 }
 
-fn show(revoke: &Revoke, kind: RevocationKind, erased: usize) {
+fn show(revoke: &Revoke, kind: RevocationKind, erased: usize, sign_ins: &[GivenBack]) {
     let key = terminal::on_one_line(&revoke.key);
     terminal::line(format!(
         "{} {} is revoked; calls and streams under way end within five seconds",
@@ -163,6 +185,9 @@ fn show(revoke: &Revoke, kind: RevocationKind, erased: usize) {
     if erased > 0 {
         let erased = terminal::count(erased, "stored credential", "stored credentials");
         terminal::line(format!("   erased {erased}"));
+    }
+    for sign_in in sign_ins {
+        terminal::line(format!("   {sign_in}"));
     }
     if matches!(
         revoke.kind,

@@ -1,31 +1,29 @@
-//! `portcullis vault connect`, with curl as the browser and the lab's authorization server.
+//! `portcullis vault connect`, with curl as the browser and the lab's authorization server; and what
+//! `vault revoke` gives back to it.
+
+mod found;
 
 use std::process::Stdio;
 
-use portcullis_lab::identity_provider::{IdentityProvider, ProviderClient, ProviderSettings};
+use portcullis_lab::identity_provider::{
+    IdentityProvider, Misbehaviour, ProviderClient, ProviderSettings,
+};
 
 use crate::binary::{self, Running, portcullis};
 use crate::place::Place;
 
 struct World {
     _runtime: tokio::runtime::Runtime,
-    _provider: IdentityProvider,
+    provider: Option<IdentityProvider>,
     place: Place,
 }
 
 impl World {
     fn new() -> Self {
-        let settings = ProviderSettings {
-            clients: vec![ProviderClient {
-                id: "portcullis".to_owned(),
-                secret: Some("lab-provider-secret".to_owned()),
-                redirect_uris: vec!["http://127.0.0.1/oauth/callback".to_owned()],
-                ..ProviderClient::default()
-            }],
-            ..ProviderSettings::default()
-        };
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let provider = runtime.block_on(IdentityProvider::start(settings)).unwrap();
+        let provider = runtime
+            .block_on(IdentityProvider::start(settings()))
+            .unwrap();
         let place = Place::empty();
         place.write("secret", "lab-provider-secret");
         place.write("policies/everything.cedar", crate::place::EVERYTHING);
@@ -44,33 +42,66 @@ impl World {
         );
         Self {
             _runtime: runtime,
-            _provider: provider,
+            provider: Some(provider),
             place,
         }
     }
 
     fn connect(&self) -> (Running, String) {
-        let mut command = portcullis(self.place.path(), &["vault", "connect", "crm", "--json"]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let running = Running::start(command);
-        let start = running.hears("address to open", |line| {
-            let line = line.trim();
-            line.starts_with("http://127.0.0.1:")
-                .then(|| line.to_owned())
-        });
-        (running, start)
+        begin(&self.place, &["crm", "--json"])
     }
 
-    /// What a browser shows that follows redirects and keeps cookies.
     fn browse(&self, jar: &str, address: &str, more: &[&str]) -> String {
-        let mut command = binary::scrubbed("curl", self.place.path());
-        command
-            .args(["-sS", "--max-time", "20", "-b", jar, "-c", jar])
-            .args(more)
-            .arg(address);
-        let output = binary::finish(command);
-        format!("{}{}", output.stdout, output.stderr)
+        browse(&self.place, jar, address, more)
     }
+}
+
+/// What a browser shows that follows redirects and keeps cookies.
+fn browse(place: &Place, jar: &str, address: &str, more: &[&str]) -> String {
+    let mut command = binary::scrubbed("curl", place.path());
+    command
+        .args(["-sS", "--max-time", "20", "-b", jar, "-c", jar])
+        .args(more)
+        .arg(address);
+    let output = binary::finish(command);
+    format!("{}{}", output.stdout, output.stderr)
+}
+
+/// The settings of an authorization server with the gateway as its client.
+fn settings() -> ProviderSettings {
+    ProviderSettings {
+        clients: vec![ProviderClient {
+            id: "portcullis".to_owned(),
+            secret: Some("lab-provider-secret".to_owned()),
+            redirect_uris: vec!["http://127.0.0.1/oauth/callback".to_owned()],
+            ..ProviderClient::default()
+        }],
+        ..ProviderSettings::default()
+    }
+}
+
+/// Runs `vault connect` with these arguments, and where it says to go.
+fn begin(place: &Place, arguments: &[&str]) -> (Running, String) {
+    let arguments = [&["vault", "connect"], arguments].concat();
+    let mut command = portcullis(place.path(), &arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let running = Running::start(command);
+    let start = running.hears("address to open", |line| {
+        let line = line.trim();
+        line.starts_with("http://127.0.0.1:")
+            .then(|| line.to_owned())
+    });
+    (running, start)
+}
+
+/// Signs in at a server, and what the terminal showed.
+pub(crate) fn connect(place: &Place, arguments: &[&str]) -> String {
+    let (mut running, start) = begin(place, arguments);
+    let shown = browse(place, &start.replace('/', "-"), &start, &["-L"]);
+    assert!(shown.contains("Connected."), "{shown}");
+    let code = binary::eventually("it ends", || running.child.try_wait().unwrap()).code();
+    assert_eq!(code, Some(0), "{}", running.stderr());
+    running.stderr()
 }
 
 #[test]
@@ -141,4 +172,71 @@ fn users_do_not_sign_in_everywhere() {
             output.stderr
         );
     }
+}
+
+/// The tokens are erased in any case; whether the authorization server knows is said.
+#[test]
+fn what_is_revoked_is_given_back_where_somebody_takes_it() {
+    let mut world = World::new();
+    let revoke = |world: &World| {
+        connect(&world.place, &["crm"]);
+        let revoked = world
+            .place
+            .run(&["vault", "revoke", "user", "ada", "--json"]);
+        assert_eq!(revoked.code, 0, "{}", revoked.stderr);
+        let lifted = world
+            .place
+            .run(&["vault", "revoke", "user", "ada", "--lift"]);
+        lifted.fine();
+        let rows = world.place.run(&["vault", "list", "--json"]).json();
+        let left = rows.as_array().unwrap().iter();
+        assert_eq!(left.filter(|row| row["kind"] == "user-grant").count(), 0);
+        revoked.json()
+    };
+    let outcome = |report: &serde_json::Value| {
+        assert_eq!(report["credentials_erased"], 1, "{report}");
+        assert_eq!(report["sign_ins"][0]["server"], "crm");
+        let outcome = &report["sign_ins"][0]["at_authorization_server"];
+        outcome.as_str().unwrap().to_owned()
+    };
+    assert_eq!(outcome(&revoke(&world)), "revoked");
+    let provider = world.provider.as_ref().unwrap();
+    let endpoint = provider.endpoint("revocation_endpoint").unwrap();
+    let path = endpoint.strip_prefix(provider.base_url()).unwrap();
+    // The refresh token and the access token.
+    assert_eq!(provider.requests(path), 2);
+    provider.misbehave(Misbehaviour::Metadata {
+        member: "revocation_endpoint".to_owned(),
+        value: None,
+    });
+    assert_eq!(outcome(&revoke(&world)), "no-revocation-endpoint");
+    connect(&world.place, &["crm"]);
+    world.provider = None;
+    let revoked = world.place.run(&["vault", "revoke", "user", "ada"]).fine();
+    assert!(revoked.contains("erased 1 stored credential"), "{revoked}");
+    assert!(
+        revoked.contains("ada at crm: the server could not be reached"),
+        "{revoked}"
+    );
+}
+
+/// Without the root key nobody can be told, and everything is erased all the same.
+#[test]
+fn what_cannot_be_opened_is_erased_without_asking() {
+    let world = World::new();
+    connect(&world.place, &["crm"]);
+    std::fs::remove_file(world.place.join("vault.key")).unwrap();
+    let revoked = world.place.run(&["vault", "revoke", "server", "crm"]);
+    assert!(
+        revoked
+            .stderr
+            .contains("authorization servers cannot be told"),
+        "{}",
+        revoked.stderr
+    );
+    let said = revoked.fine();
+    assert!(
+        said.contains("ada at crm: the server was not asked"),
+        "{said}"
+    );
 }
