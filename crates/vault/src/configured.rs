@@ -45,7 +45,7 @@ pub enum ConfiguredError {
     #[error("the passphrase of the vault cannot be read")]
     Passphrase(#[source] ReferenceError),
     /// The root key is in the system's keyring, which this build does not know.
-    #[error("this build of portcullis has no keyring; build it with `--features keyring`")]
+    #[error("this build of portcullis has no keyring; build it with its default features")]
     NoKeyring,
     /// The file of the root key is gone, and the store has keys that need it.
     #[error("the vault has keys that need the key file {}, and there is none", path.display())]
@@ -65,7 +65,7 @@ pub enum ConfiguredError {
 }
 
 /// Opens the configured vault in `store`. The first time this makes the key file, or the entry of
-/// the keyring; when the store has keys already, a missing file is an error and none is made.
+/// the keyring; when the store has keys already, a missing one is an error and none is made.
 ///
 /// # Errors
 /// [`ConfiguredError`], but not [`ConfiguredError::SameKey`].
@@ -132,7 +132,7 @@ pub async fn provider(
 ) -> Result<Arc<dyn KeyProvider>, ConfiguredError> {
     match key {
         VaultKey::File(path) => file_key(path, creation, surroundings).await,
-        VaultKey::Keyring { service, name } => keyring_key(service, name).await,
+        VaultKey::Keyring { service, name } => keyring_key(service, name, creation).await,
         VaultKey::Passphrase(reference) => {
             let phrase = surroundings.references.read(reference).await;
             let phrase = phrase.map_err(ConfiguredError::Passphrase)?;
@@ -218,19 +218,28 @@ async fn file_key(
 }
 
 #[cfg(feature = "keyring")]
-async fn keyring_key(service: &str, name: &str) -> Result<Arc<dyn KeyProvider>, ConfiguredError> {
+async fn keyring_key(
+    service: &str,
+    name: &str,
+    creation: Creation,
+) -> Result<Arc<dyn KeyProvider>, ConfiguredError> {
     use crate::keys::KeyringKey;
     let store = KeyringKey::system_store()
         .await
         .map_err(ConfiguredError::Key)?;
-    let key = KeyringKey::open_or_create(store, service, name)
-        .await
-        .map_err(ConfiguredError::Key)?;
-    Ok(Arc::new(key))
+    let key = match creation {
+        Creation::Allowed => KeyringKey::open_or_create(store, service, name).await,
+        Creation::Refused => KeyringKey::open(store, service, name).await,
+    };
+    Ok(Arc::new(key.map_err(ConfiguredError::Key)?))
 }
 
 #[cfg(not(feature = "keyring"))]
-async fn keyring_key(_: &str, _: &str) -> Result<Arc<dyn KeyProvider>, ConfiguredError> {
+async fn keyring_key(
+    _: &str,
+    _: &str,
+    _: Creation,
+) -> Result<Arc<dyn KeyProvider>, ConfiguredError> {
     Err(ConfiguredError::NoKeyring)
 }
 

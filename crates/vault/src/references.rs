@@ -66,7 +66,7 @@ pub enum ReferenceCause {
     #[error("the file cannot be read")]
     File(#[source] std::io::Error),
     /// This build has no access to the system's keyring.
-    #[error("this build of portcullis has no keyring; build it with `--features keyring`")]
+    #[error("this build of portcullis has no keyring; build it with its default features")]
     NoKeyring,
     /// The keyring is locked, or has no such entry.
     #[error("the system's keyring has no such entry, or is locked")]

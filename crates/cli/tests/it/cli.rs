@@ -9,6 +9,7 @@ mod guides;
 mod help;
 mod init;
 mod key;
+mod keyring;
 mod serve;
 mod tools;
 mod vault;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use keyring_core::{CredentialStore, Error as EntryError};
+use keyring_core::{CredentialStore, Entry, Error as EntryError};
 
 use super::file::hex;
 use super::{Key, KeyError, KeyId, KeyProvider, local, wiped};
@@ -29,10 +29,38 @@ impl KeyringKey {
         service: &str,
         name: &str,
     ) -> Result<Self, KeyError> {
+        Self::read(store, service, name, read_or_make).await
+    }
+
+    /// Reads the entry `service`/`name` of `store`.
+    ///
+    /// # Errors
+    /// As [`open_or_create`](Self::open_or_create), and [`KeyError::Keyring`] when there is no such
+    /// entry.
+    pub async fn open(
+        store: Arc<CredentialStore>,
+        service: &str,
+        name: &str,
+    ) -> Result<Self, KeyError> {
+        Self::read(store, service, name, |entry| {
+            entry.get_secret().map_err(failed)
+        })
+        .await
+    }
+
+    async fn read(
+        store: Arc<CredentialStore>,
+        service: &str,
+        name: &str,
+        read: fn(&Entry) -> Result<Vec<u8>, KeyError>,
+    ) -> Result<Self, KeyError> {
         let (service, name) = (service.to_owned(), name.to_owned());
         // Keyrings talk to a service of the desktop, or ask the person in front of it.
-        let root =
-            tokio::task::spawn_blocking(move || read_or_make(&*store, &service, &name)).await;
+        let root = tokio::task::spawn_blocking(move || {
+            let entry = store.build(&service, &name, None).map_err(failed)?;
+            wiped(read(&entry)?, Key::from_slice).ok_or(KeyError::Length)
+        });
+        let root = root.await;
         let root = root.map_err(|error| KeyError::Keyring(error.into()))??;
         Ok(Self {
             id: KeyId::new(format!("keyring:{}", hex(&root.fingerprint()))),
@@ -59,8 +87,7 @@ impl KeyringKey {
     }
 }
 
-fn read_or_make(store: &CredentialStore, service: &str, name: &str) -> Result<Key, KeyError> {
-    let entry = store.build(service, name, None).map_err(failed)?;
+fn read_or_make(entry: &Entry) -> Result<Vec<u8>, KeyError> {
     match entry.get_secret() {
         Err(EntryError::NoEntry) => entry
             .set_secret(Key::random()?.bytes())
@@ -68,7 +95,6 @@ fn read_or_make(store: &CredentialStore, service: &str, name: &str) -> Result<Ke
         other => other,
     }
     .map_err(failed)
-    .and_then(|bytes| wiped(bytes, Key::from_slice).ok_or(KeyError::Length))
 }
 
 /// Some of the keyring's errors hold what they read, so only their kind goes on.
@@ -80,7 +106,7 @@ fn failed(error: EntryError) -> KeyError {
         EntryError::BadEncoding(_) | EntryError::BadDataFormat(..) => "the entry cannot be read",
         EntryError::Ambiguous(_) => "there is more than one such entry",
         EntryError::TooLong(..) | EntryError::Invalid(..) => "the entry's name is not accepted",
-        EntryError::NoEntry => "the entry disappeared",
+        EntryError::NoEntry => "there is no such entry",
         _ => "the keyring refuses",
     };
     KeyError::Keyring(kind.into())

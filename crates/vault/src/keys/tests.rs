@@ -208,6 +208,18 @@ mod in_the_keyring {
     }
 
     #[tokio::test]
+    async fn what_must_be_there_is_not_made() {
+        let store = store();
+        let open = || KeyringKey::open(Arc::clone(&store), "portcullis", "vault");
+        let entry = store.build("portcullis", "vault", None).unwrap();
+        assert!(matches!(open().await, Err(KeyError::Keyring(_))));
+        let none = entry.get_secret();
+        assert!(matches!(none, Err(keyring_core::Error::NoEntry)));
+        let made = KeyringKey::open_or_create(Arc::clone(&store), "portcullis", "vault").await;
+        assert_eq!(open().await.unwrap().id(), made.unwrap().id());
+    }
+
+    #[tokio::test]
     async fn an_entry_of_somebody_else_is_left_alone() {
         let store = store();
         let entry = store.build("portcullis", "vault", None).unwrap();

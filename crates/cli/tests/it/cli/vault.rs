@@ -13,7 +13,7 @@ use crate::place::Place;
 const SECRET: &str = "a-token-that-nobody-sees";
 
 /// A place whose vault holds a token of each of these: principal and server.
-fn with_credentials(credentials: &[(&str, &str)]) -> Place {
+pub(super) fn with_credentials(credentials: &[(&str, &str)]) -> Place {
     let place = Place::new("[authn]\nloopback = \"local\"\n");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {

@@ -99,7 +99,7 @@ fn an_account_is_found_for_the_user_who_calls() {
         assert!(!said.contains("warning"), "{said}");
         let calls = crm.calls("tools/call").len();
         let after = call(&world, &token);
-        assert!(after.contains("\"isError\":false"), "{after}");
+        assert!(after.contains("\"text\":\"done\""), "{after}");
         assert_eq!(crm.calls("tools/call").len(), calls + 1);
         let shown = crm.last("tools/call");
         let shown = shown.header("authorization").unwrap();
