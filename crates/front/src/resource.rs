@@ -1,7 +1,7 @@
 //! The gateway's endpoints as OAuth resources (RFC 9728; MCP, authorization).
 
 use portcullis_config::{BoundTokens, ClientCertificates, Config, IssuerKind, Profile};
-use portcullis_oauth::{ProtectedResource, canonical_resource};
+use portcullis_oauth::{ProtectedResource, announced_scopes, canonical_resource};
 use portcullis_token::dpop;
 use url::Url;
 
@@ -45,18 +45,8 @@ impl Resource {
                     true => Some(format!("{base}/oauth/{issuer}")),
                     false => issuer::identifier(settings),
                 });
-        // Entra takes a bare scope for one of Microsoft Graph; behind a front door we qualify it.
-        let is_bare_entra = taken.iter().all(|(_, settings)| {
-            matches!(settings.kind, IssuerKind::Entra(_)) && settings.front_door.is_none()
-        });
-        let announced =
-            profile
-                .scopes
-                .iter()
-                .map(|scope| match is_bare_entra && !scope.contains('/') {
-                    true => format!("{url}/{scope}"),
-                    false => scope.clone(),
-                });
+        let issuers = taken.iter().map(|(_, settings)| *settings);
+        let announced = announced_scopes(&profile.scopes, Some(&url), issuers);
         let certificates = takes_certificates(config);
         let all_bound = taken
             .iter()
@@ -69,7 +59,7 @@ impl Resource {
         let document = ProtectedResource {
             resource: url.clone(),
             authorization_servers: servers.collect(),
-            scopes_supported: (!profile.scopes.is_empty()).then(|| announced.collect()),
+            scopes_supported: (!profile.scopes.is_empty()).then_some(announced),
             bearer_methods_supported: Some(vec!["header".to_owned()]),
             resource_name: Some(title.clone()),
             resource_documentation: None,

@@ -63,7 +63,7 @@ pub use registration::{
 };
 pub use resource::{Resource, ResourceError};
 pub use revocation::{RevocationError, TokenHint};
-pub use scope::{Growth, ScopeError, Scopes, StepUp, StepUpError, select};
+pub use scope::{Growth, ScopeError, Scopes, StepUp, StepUpError, announced_scopes, select};
 pub use token_request::{
     Asked, ClaimsChallenge, ErrorCode, NotAsked, Refused, TokenClient, TokenError, TokenType,
     Tokens,

@@ -3,7 +3,11 @@
 //! RFC 6749 section 3.3 for the syntax; the MCP authorization specification, "Scope Selection
 //! Strategy" and "Step-Up Authorization Flow", for the choice.
 
+mod announced;
+
 use std::fmt;
+
+pub use announced::announced_scopes;
 
 /// Most bytes of one scope list.
 const MAX_BYTES: usize = 8 * 1024;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use portcullis_broker::Needed;
 use portcullis_config::{self as config, Config, IssuerKind};
 use portcullis_identity::{Rejected, Scheme};
+use portcullis_oauth::announced_scopes;
 use portcullis_policy::StepUp;
 use portcullis_token::challenge::{self, Challenge, EntraSignIn, Resource};
 use portcullis_token::{Algorithm, Rejection, dpop};
@@ -68,7 +69,11 @@ impl Challenges {
                         .as_deref()
                         .filter(|_| takes_tokens)
                         .and_then(metadata_url),
-                    scopes: announced(&profile.scopes, resource.as_deref(), &taken),
+                    scopes: announced_scopes(
+                        &profile.scopes,
+                        resource.as_deref(),
+                        taken.iter().copied(),
+                    ),
                     bound: takes_tokens
                         && taken
                             .iter()
@@ -205,23 +210,6 @@ impl Entra {
 fn with_metadata(challenge: Option<Challenge>, resource: &Resource<'_>) -> Vec<Challenge> {
     let general = challenge::bearer(resource, None);
     challenge.into_iter().chain([general]).collect()
-}
-
-/// The scopes as clients are to ask for them, which is how the metadata names them: Entra takes a bare
-/// scope for one of Microsoft Graph, and behind a front door the gateway qualifies it.
-fn announced(
-    scopes: &[String],
-    resource: Option<&str>,
-    issuers: &[&config::Issuer],
-) -> Vec<String> {
-    let is_bare_entra = issuers
-        .iter()
-        .all(|issuer| matches!(issuer.kind, IssuerKind::Entra(_)) && issuer.front_door.is_none());
-    let qualified = |scope: &String| match resource.filter(|_| is_bare_entra) {
-        Some(resource) if !scope.contains('/') => format!("{resource}/{scope}"),
-        _ => scope.clone(),
-    };
-    scopes.iter().map(qualified).collect()
 }
 
 impl Issuer {

@@ -19,7 +19,7 @@ use super::folder::Folder;
 use super::stage::{Stage, program, review};
 use super::{show, trail};
 use crate::commands::key::mint;
-use crate::exit::Failure;
+use crate::exit::{Failure, chain};
 use crate::{setup, terminal};
 
 /// Tells when the process was asked to end.
@@ -350,18 +350,6 @@ async fn loopback() -> Result<TcpListener, Failure> {
 
 fn no_port(error: std::io::Error) -> Failure {
     Failure::because("no port of this machine can be used", &error)
-}
-
-/// An error with all its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        source = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]
