@@ -2,6 +2,7 @@
 //! wrong place, through errors, a server that dies and a crash of the gateway. Afterwards none of
 //! them is anywhere but where it belongs.
 
+mod granted;
 mod paths;
 mod search;
 mod sign_in;
@@ -18,6 +19,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::binary::{self, Running, eventually, scrubbed};
 use crate::sign_in::world::World;
+use granted::Granting;
 use paths::Rounds;
 use search::Needles;
 
@@ -30,6 +32,7 @@ struct Scene {
     world: World,
     lab: EntraLab,
     mail: ScriptedServer,
+    crm: Granting,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -58,14 +61,16 @@ impl Scene {
                 vec![Step::Error(r#"{"code":-32603,"message":"no"}"#.to_owned())],
             );
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let (lab, mail) = runtime.block_on(async {
+        let (lab, mail, crm) = runtime.block_on(async {
             let lab = EntraLab::start(settings).await.unwrap();
-            (lab, ScriptedServer::start(script).await)
+            let mail = ScriptedServer::start(script).await;
+            (lab, mail, Granting::start().await)
         });
         let scene = Self {
             world,
             lab,
             mail,
+            crm,
             runtime,
         };
         scene.configure();
@@ -75,6 +80,7 @@ impl Scene {
     fn configure(&self) {
         let place = &self.world.place;
         place.write("secrets/gateway", GATEWAY_SECRET);
+        place.write("secrets/crm", granted::SECRET);
         let text = format!(
             "[listen]\naddress = \"{address}\"\npublic-url = \"{base}\"\n\
              [registry]\nmode = \"trust-on-first-use\"\n\
@@ -88,13 +94,14 @@ impl Scene {
              [servers.mail]\nurl = \"{mail}\"\n\
              [servers.mail.auth]\nkind = \"on-behalf-of\"\nthrough = \"company\"\n\
              scopes = [\"api://papers.contoso.com/papers.read\"]\n\
-             [profiles.research]\nservers = [\"quotes\", \"mail\"]\n",
+             {crm}[profiles.research]\nservers = [\"quotes\", \"mail\", \"crm\"]\n",
             address = self.world.address(),
             base = self.world.base(),
             key = portcullis_testkit::sha256(KEY),
             lab = self.lab.base_url(),
             binary = binary::path(),
             mail = self.mail.url(),
+            crm = self.crm.section(),
         );
         place.write("portcullis.toml", &text);
     }
@@ -155,6 +162,13 @@ fn a_thousand_tokens_leave_no_trace() {
     assert!(canaries.len() >= before + 50);
     canaries.extend(sign_in::secrets(&scene.world, &scene.lab));
     canaries.push(GATEWAY_SECRET.to_owned());
+    // What belongs to one server is not shown to the other one.
+    let (granted, said) = scene.crm.tokens(&scene, &rounds);
+    let answers = format!("{answers}{said}");
+    let own = Needles::new(&canaries);
+    assert_eq!(own.found_in(scene.crm.transcript().as_bytes()), None);
+    canaries.extend(granted);
+    canaries.push(granted::SECRET.to_owned());
 
     // What is no secret is found: the user's id.
     let control = Needles::new(&[claims["oid"].as_str().unwrap().to_owned()]);
