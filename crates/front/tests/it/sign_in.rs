@@ -327,7 +327,9 @@ async fn a_client_that_registers_itself_is_shown_as_a_stranger() {
         "{}",
         asks.body
     );
-    assert!(asks.body.contains("Contoso &lt;b&gt;Bank"));
+    // The name is shown as a name, and nothing around it is part of it.
+    let title = "Let “Contoso &lt;b&gt;Bank&lt;/b&gt;” in?";
+    assert!(asks.body.contains(title), "{}", asks.body);
     let done = browser.sign_in(&world.front, &asked).await;
     let code = done.parameter("code").unwrap();
     let given = redeem(&world.front, &code, &asked).await;

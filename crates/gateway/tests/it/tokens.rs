@@ -116,7 +116,7 @@ async fn the_endpoint_says_where_tokens_come_from() {
 #[tokio::test]
 async fn who_calls_is_on_record() {
     let issuer = Issuer::start().await;
-    let token = issuer.token(json!({"act": {"sub": "assistant"}}));
+    let token = issuer.token(json!({"act": {"sub": "assistant"}, "jti": "its-id"}));
     let gateway = issuer.builder().canary(&token).start().await;
     let reply = call(&gateway, &format!("Bearer {token}")).await;
     assert_eq!(reply.status, 200, "{}", reply.body);
@@ -125,10 +125,7 @@ async fn who_calls_is_on_record() {
     assert_eq!(opened.authentication.as_deref(), Some("token"));
     assert_eq!(opened.issuer.as_deref(), Some("idp"));
     assert_eq!(opened.application.as_deref(), Some("editor"));
-    assert_eq!(
-        opened.token,
-        issuer.claims()["jti"].as_str().map(str::to_owned)
-    );
+    assert_eq!(opened.token.as_deref(), Some("its-id"));
     // The token went nowhere: `finish` looks for it in every request, reply and record.
     gateway.finish().await;
 }
