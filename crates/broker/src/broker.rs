@@ -90,6 +90,12 @@ impl Broker {
         Ok(Some(credential))
     }
 
+    /// The gateway's own client metadata document, where it publishes one.
+    #[must_use]
+    pub fn client_document(&self) -> Option<String> {
+        self.context.client.as_ref()?.to_document()
+    }
+
     /// The server of that name; `None` inside if it gets no token.
     pub(crate) fn server(&self, name: &str) -> Result<Option<&Server>, Needed> {
         match self.servers.get(name) {

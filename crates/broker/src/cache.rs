@@ -8,6 +8,7 @@ use portcullis_oauth::Clock;
 use portcullis_vault::Secret;
 
 use crate::needed::Needed;
+use crate::server::Possession;
 
 /// Most tokens that are kept.
 const CAPACITY: usize = 16 * 1024;
@@ -33,6 +34,8 @@ pub(crate) struct Fresh {
     pub(crate) scopes: Vec<String>,
     /// Seconds since 1970, if it is known.
     pub(crate) expires: Option<u64>,
+    /// The key that it is bound to.
+    pub(crate) possession: Option<Possession>,
 }
 
 /// When tokens end for us.

@@ -4,12 +4,13 @@ use http::StatusCode;
 use portcullis_config::TokenGrant;
 use portcullis_oauth::{Scopes, StepUp};
 use portcullis_token::challenge::Challenge;
+use sha2::{Digest as _, Sha256};
 
 use crate::broker::Broker;
 use crate::caller::Caller;
 use crate::credential::Credential;
 use crate::needed::{Needed, Reason};
-use crate::server::{Remembered, Server, remembered_as};
+use crate::server::{Remembered, Server, is_about_tokens, remembered_as};
 
 /// So long, in seconds, after a credential was renewed because the server refused it, another
 /// refusal is believed.
@@ -58,8 +59,8 @@ impl Broker {
         if let Err(needed) = self.revocations.check(&server.parts.name, caller).await {
             return Retry::Needed(needed);
         }
-        let bearer = |challenge: &&Challenge| challenge.is("Bearer");
-        let bearers = || rejected.challenges.iter().filter(bearer);
+        let about_tokens = |challenge: &&Challenge| is_about_tokens(challenge);
+        let bearers = || rejected.challenges.iter().filter(about_tokens);
         let of_error = |name| bearers().find(|one| one.parameter("error") == Some(name));
         if let Some(challenge) = of_error("insufficient_scope") {
             return self.step_up(server, caller, used, challenge).await;
@@ -70,8 +71,26 @@ impl Broker {
         if rejected.status != StatusCode::UNAUTHORIZED {
             return Retry::No;
         }
+        // It had its nonce and is not content with it; another token would change nothing.
+        if used.is_bound() && of_error("use_dpop_nonce").is_some() {
+            return Retry::No;
+        }
         server.parts.heed(rejected.challenges);
-        self.renew(server, caller, used).await
+        let retry = self.renew(server, caller, used).await;
+        let is_over = matches!(
+            &retry,
+            Retry::Needed(
+                Needed::SignIn { .. }
+                    | Needed::Refused {
+                        reason: Reason::Rejected
+                    }
+            )
+        );
+        // Renewed, a grant has no more scopes than before. A sign-in can ask for them.
+        match bearers().find(|challenge| may_grant_more(server, used, challenge)) {
+            Some(challenge) if is_over => self.step_up(server, caller, used, challenge).await,
+            _ => retry,
+        }
     }
 
     /// Gets another credential in the place of one that the server refused, once in a while.
@@ -108,8 +127,9 @@ impl Broker {
         }
     }
 
-    /// The union of what the credential has and what the challenge names, within what the
-    /// configuration allows (MCP, "Step-Up Authorization Flow").
+    /// The union of what the credential has, what the challenge names and what the challenges
+    /// before it named, within what the configuration allows (MCP, "Step-Up Authorization Flow";
+    /// SEP-2350).
     async fn step_up(
         &self,
         server: &Server,
@@ -148,20 +168,35 @@ impl Broker {
         let name = remembered_name(server, caller);
         let mut known = parts.memory.of(&name);
         let now = parts.now();
-        if now >= known.stepped.saturating_add(OPERATION) {
+        let is_new = now >= known.stepped.saturating_add(OPERATION);
+        if is_new {
             known.steps = StepUp::default();
+            known.with = None;
         }
         known.stepped = now;
-        let Ok(all) = known.steps.next(&had, &named) else {
+        let is_granted = parts.setup.source.grant == TokenGrant::UserGrant;
+        let scope_needed = |scopes: &Scopes| {
+            Retry::Needed(Needed::Scope {
+                server: parts.name.clone(),
+                scopes: named_at_server(scopes),
+            })
+        };
+        let with = Some(digest(used));
+        // The person has been asked, and has not signed in since.
+        if is_granted && known.with == with && known.scopes.covers(&named) && !had.covers(&named) {
+            return scope_needed(&known.scopes);
+        }
+        let Ok(mut all) = known.steps.next(&had, &named) else {
             return Retry::Needed(Needed::refused(Reason::Scope));
         };
+        if is_granted && !is_new {
+            all = all.union(&known.scopes);
+        }
+        known.with = with;
         known.scopes = all.clone();
         parts.memory.remember(&name, known);
-        if parts.setup.source.grant == TokenGrant::UserGrant {
-            return Retry::Needed(Needed::Scope {
-                server: parts.name.clone(),
-                scopes: named_at_server(&all),
-            });
+        if is_granted {
+            return scope_needed(&all);
         }
         match self.credential(&parts.name, caller).await {
             Ok(Some(other)) if !other.token().is(used.token()) => Retry::With(other),
@@ -175,6 +210,24 @@ impl Broker {
 fn named_at_server(scopes: &Scopes) -> Vec<String> {
     let scopes = scopes.iter().filter(|scope| *scope != "offline_access");
     scopes.map(str::to_owned).collect()
+}
+
+/// Whether a user's sign-in would bring scopes that the challenge names and the credential lacks.
+fn may_grant_more(server: &Server, used: &Credential, challenge: &Challenge) -> bool {
+    let named = challenge.parameter("scope").map(Scopes::parse);
+    let had = Scopes::of(used.scopes().iter().map(String::as_str));
+    let (Some(Ok(named)), Ok(had)) = (named, had) else {
+        return false;
+    };
+    let bound = server.parts.configured_scopes();
+    server.parts.setup.source.grant == TokenGrant::UserGrant
+        && !had.covers(&named)
+        && bound.is_ok_and(|bound| bound.is_empty() || bound.covers(&named))
+}
+
+/// Tells tokens apart without keeping them.
+fn digest(used: &Credential) -> [u8; 32] {
+    Sha256::digest(used.token().expose()).into()
 }
 
 /// Whose refusals are counted: the gateway's own are the same for all callers.

@@ -6,6 +6,7 @@ mod give_back;
 mod granted;
 mod issuer;
 mod own;
+mod possession;
 mod refresh;
 
 use std::collections::HashMap;
@@ -14,15 +15,14 @@ use std::time::Duration;
 
 use portcullis_config::{self as config, TokenSource, Transport};
 use portcullis_egress::Client;
-use portcullis_oauth::{
-    Discovery, DiscoverySettings, Resource, Scopes, StepUp, canonical_resource,
-};
+use portcullis_oauth::{Discovery, DiscoverySettings, Scopes, StepUp};
 use portcullis_vault::{RenewalSettings, Renewing, Secret, VaultError};
 use url::Url;
 
 pub(crate) use authority::Authority;
 pub use give_back::AtServer;
 pub(crate) use granted::USER_GRANT;
+pub(crate) use possession::{Binding, Possession, Possessions, is_about_tokens, type_name};
 
 use crate::cache::{Ages, TokenCache};
 use crate::context::Context;
@@ -71,6 +71,7 @@ pub(crate) struct Setup {
 /// What is remembered about a server from call to call.
 pub(crate) struct Memory {
     pub(crate) exchanged: TokenCache,
+    possessions: Possessions,
     bound: Mutex<Option<authority::Bound>>,
     finding: tokio::sync::Mutex<()>,
     hints: Mutex<authority::Hints>,
@@ -86,6 +87,8 @@ pub(crate) struct Remembered {
     pub(crate) steps: StepUp,
     /// When it asked for more scopes last, in seconds since 1970.
     pub(crate) stepped: u64,
+    /// The digest of the token that had too few scopes then.
+    pub(crate) with: Option<[u8; 32]>,
     /// When it was refused last, in seconds since 1970.
     pub(crate) rejected: Option<u64>,
 }
@@ -176,6 +179,7 @@ impl Memory {
     fn new(context: &Context) -> Self {
         Self {
             exchanged: TokenCache::new(Arc::clone(&context.clock)),
+            possessions: Possessions::default(),
             bound: Mutex::default(),
             finding: tokio::sync::Mutex::default(),
             hints: Mutex::default(),
@@ -211,13 +215,6 @@ impl Parts {
             max_age: self.setup.source.max_token_age,
             renew_before: self.renew_before,
         }
-    }
-
-    /// The resource that tokens are for (RFC 8707).
-    pub(crate) fn resource(&self) -> Result<Resource, Needed> {
-        let configured = self.setup.source.resource.clone();
-        let text = configured.unwrap_or_else(|| canonical_resource(&self.url));
-        Resource::parse(&text).map_err(|_| Needed::refused(crate::Reason::AuthorizationServer))
     }
 
     /// The scopes of the configuration; empty: the server says.

@@ -26,7 +26,7 @@ use crate::context::micros;
 use crate::event::Event;
 use crate::needed::{Needed, Reason};
 use crate::revocations::Chain;
-use crate::server::{Authority, Server, to_secret, to_texts};
+use crate::server::{Authority, Binding, Server, to_secret, to_texts, type_name};
 use sealed::{Begin, Found};
 
 /// How long a sign-in may take, in seconds.
@@ -188,7 +188,7 @@ impl Broker {
         let identity = parts.sign_in_identity(&authority, &metadata).await?;
         let scopes = scopes(server, &authority, visit.scopes)?;
         let scopes = scopes.lasting(metadata.scopes_supported.as_deref());
-        let resource = parts.resource()?;
+        let resource = parts.resource(Some(&authority))?;
         let pkce = match authority.is_entra {
             true => Pkce::Assumed,
             false => Pkce::Announced,
@@ -197,10 +197,15 @@ impl Broker {
             resource: Some(&resource).filter(|_| !authority.is_entra),
             scopes: &scopes,
         };
+        let key = match parts.binding(Some(&authority), &metadata).await? {
+            Binding::Unbound => None,
+            Binding::Preferred | Binding::Required => Some(parts.key_for(&authority.issuer).await?),
+        };
         let sign_in = SignIn::at(&metadata, pkce, identity.id(), &own.callback, asked)
             .map_err(|error| parts.no_metadata(&error))?;
         let sign_in = SignIn {
             claims: visit.claims.filter(|_| authority.is_entra),
+            dpop_jkt: key.as_ref().map(|key| key.thumbprint()),
             ..sign_in
         };
         let (url, pending) = begin(&sign_in).map_err(SignInError::Begin)?;
@@ -259,6 +264,8 @@ impl Broker {
             return Err(Needed::refused(Reason::IssuerChanged).into());
         }
         let client = server.parts.sign_in_client(&authority).await?;
+        let metadata = server.parts.metadata(&authority).await?;
+        let client = server.parts.bound(client, &authority, &metadata).await?;
         let granted = redeem(server, &client, &pending, &code).await?;
         let key = server.grant_key(&begin.tenant, &begin.principal, &authority.issuer);
         let scopes = granted.scopes.clone();
@@ -297,7 +304,7 @@ async fn redeem(
     Ok(Grant::new(
         to_secret(&tokens.access),
         tokens.refresh.as_ref().map(to_secret),
-        "Bearer",
+        type_name(tokens.token_type),
         to_texts(&tokens.scopes),
         micros(now),
         tokens.expires_at.map(micros),

@@ -51,8 +51,8 @@ pub use registry::{Registry, RegistryMode};
 pub use secret::{SecretRef, is_variable_name};
 pub use secrets::{HashicorpVault, KeyVault, Secrets};
 pub use server::{
-    AuthMethod, EraChoice, HttpKind, Isolation, Server, ServerAuth, ServerIdentity, TokenGrant,
-    TokenSource, Transport, check_header,
+    AuthMethod, ClientDocument, Dpop, EraChoice, HttpKind, Isolation, Server, ServerAuth,
+    ServerIdentity, TokenGrant, TokenSource, Transport, check_header,
 };
 pub use shield::{ArgumentAction, DefinitionAction, ResultAction, Shield};
 pub use store::StoreLocation;

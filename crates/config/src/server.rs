@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ::http::HeaderName;
-pub use auth::{AuthMethod, ServerAuth, TokenGrant, TokenSource};
+pub use auth::{AuthMethod, ClientDocument, Dpop, ServerAuth, TokenGrant, TokenSource};
 pub use identity::ServerIdentity;
 use toml_span::{Span, Value};
 

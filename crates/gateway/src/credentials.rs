@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use portcullis_broker::SubjectToken;
 use portcullis_broker::{self as broker, Broker, Needed, Reason as Because, Rejected, Retry};
 use portcullis_mcp::json::quote;
@@ -17,6 +17,7 @@ use portcullis_token::challenge::{self, Challenge};
 use portcullis_token::identity::PrincipalKind as Kind;
 use portcullis_upstream::{Cause, Credential, Credentials, UpstreamError};
 use secrecy::SecretString;
+use url::Url;
 
 use crate::authn::Principal;
 use crate::clock;
@@ -135,6 +136,21 @@ impl Credential for Given {
         &self.headers
     }
 
+    fn proof(&self, method: &Method, uri: &Uri) -> Result<Option<HeaderValue>, Cause> {
+        if !self.credential.is_bound() {
+            return Ok(None);
+        }
+        let url = address(uri)?;
+        let now = u64::try_from(clock::unix_seconds()).unwrap_or_default();
+        let proof = self.credential.prove(method.as_str(), &url, now);
+        proof.map_err(|error| Arc::new(error) as Cause)
+    }
+
+    fn answered(&self, uri: &Uri, status: StatusCode, head: &HeaderMap) -> bool {
+        let is_bound = self.credential.is_bound();
+        is_bound && address(uri).is_ok_and(|url| self.credential.answered(&url, status, head))
+    }
+
     async fn rejected(
         &self,
         status: StatusCode,
@@ -156,6 +172,10 @@ impl Credential for Given {
             Retry::No => Ok(None),
         }
     }
+}
+
+fn address(uri: &Uri) -> Result<Url, Cause> {
+    Url::parse(&uri.to_string()).map_err(|error| Arc::new(error) as Cause)
 }
 
 /// What a server demands. Of a header that cannot be read nothing is obeyed.

@@ -51,6 +51,8 @@ pub enum Step {
     Die,
     /// An HTTP response: status, content type, body.
     Http(u16, String, String),
+    /// An HTTP response without a body: status, and what `WWW-Authenticate` says.
+    Challenge(u16, String),
 }
 
 impl Script {

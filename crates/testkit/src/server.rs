@@ -41,10 +41,15 @@ pub struct Received {
 
 type Hook = Arc<dyn Fn(Received) -> BoxFuture<'static, ()> + Send + Sync>;
 
+/// A status and headers, instead of an answer.
+type TurnedAway = (u16, Vec<(&'static str, String)>);
+type Guard = Arc<dyn Fn(&Received) -> Option<TurnedAway> + Send + Sync>;
+
 struct Shared {
     script: RwLock<Script>,
     received: Mutex<Vec<Received>>,
     hook: Mutex<Option<Hook>>,
+    guard: Mutex<Option<Guard>>,
     announcements: broadcast::Sender<String>,
     hung_up: watch::Sender<u64>,
     abandoned: AtomicUsize,
@@ -62,6 +67,7 @@ impl ScriptedServer {
             script: RwLock::new(script),
             received: Mutex::default(),
             hook: Mutex::default(),
+            guard: Mutex::default(),
             announcements: broadcast::channel(4096).0,
             hung_up: watch::Sender::new(0),
             abandoned: AtomicUsize::new(0),
@@ -94,6 +100,11 @@ impl ScriptedServer {
         hook: impl Fn(Received) -> BoxFuture<'static, ()> + Send + Sync + 'static,
     ) {
         *self.shared.hook.lock().unwrap() = Some(Arc::new(hook));
+    }
+
+    /// Judges every request; those for which it gives a status and headers get these and nothing else.
+    pub fn guard(&self, guard: impl Fn(&Received) -> Option<TurnedAway> + Send + Sync + 'static) {
+        *self.shared.guard.lock().unwrap() = Some(Arc::new(guard));
     }
 
     /// Everything received so far.

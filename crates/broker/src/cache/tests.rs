@@ -61,6 +61,7 @@ impl Scene {
             token: Secret::from(format!("token {number}")),
             scopes: Vec::new(),
             expires: Some(self.time.unix_seconds() + 3600),
+            possession: None,
         }
     }
 

@@ -12,14 +12,16 @@ use portcullis_config::TokenGrant;
 use portcullis_egress::{Client, EgressError, Limits, Naming};
 use portcullis_oauth::{
     AssertionTaker, AuthorizationServer, ClientIdentity, ConfiguredClientError, DocumentError,
-    Growth, IssuerQuery, MetadataError, Pkce, ProtectedResource, Scopes, TokenClient,
+    Growth, IssuerQuery, MetadataError, Pkce, ProtectedResource, Resource, Scopes, TokenClient,
+    canonical_resource,
 };
 use portcullis_token::challenge::{self, Challenge};
 use portcullis_token::entra::Cloud;
 use portcullis_vault::{CredentialFilter, CredentialKey, CredentialState, Secret};
 use url::Url;
 
-use super::{Parts, lock};
+use super::possession::asks_for_proofs;
+use super::{Parts, is_about_tokens, lock};
 use crate::event::Event;
 use crate::needed::{Needed, Reason};
 use crate::revocations::Chain;
@@ -43,6 +45,11 @@ pub(crate) struct Authority {
     pub(crate) is_entra: bool,
     /// The scopes that the server's metadata names.
     pub(crate) supported: Option<Scopes>,
+    /// What the server's metadata calls the resource: the server's URL, or one of the same origin
+    /// above it, byte for byte as published.
+    pub(crate) resource: Option<Resource>,
+    /// Whether the server's metadata demand that its tokens are bound to a key (RFC 9449).
+    pub(super) demands_bound: bool,
 }
 
 /// What was found out.
@@ -59,6 +66,7 @@ pub(super) struct Hints {
     was_asked: bool,
     metadata: Option<Url>,
     scopes: Option<Scopes>,
+    asks_for_proofs: bool,
 }
 
 impl Parts {
@@ -72,11 +80,11 @@ impl Parts {
             return known;
         }
         let last = lock(&self.memory.bound).clone();
-        let found = match (self.find_authority().await, last) {
+        let last = last.map(|bound| bound.authority);
+        let known = last.as_ref().and_then(|last| last.as_ref().ok());
+        let found = match (self.find_authority(known).await, last) {
             // The server cannot be asked now; tokens are kept under the same issuer as before.
-            (Err(Needed::Unavailable), Some(Bound { authority, .. })) if authority.is_ok() => {
-                authority
-            }
+            (Err(Needed::Unavailable), Some(Ok(last))) => Ok(last),
             (found, _) => found,
         };
         let believed = match &found {
@@ -98,13 +106,14 @@ impl Parts {
 
     /// Remembers what a challenge of the server says about where to look and what to ask for.
     pub(crate) fn heed(&self, challenges: &[Challenge]) {
-        let Some(challenge) = challenges.iter().find(|one| one.is("Bearer")) else {
+        let Some(challenge) = challenges.iter().find(|one| is_about_tokens(one)) else {
             return;
         };
         let metadata = challenge.parameter("resource_metadata");
         let scopes = challenge.parameter("scope");
         let mut hints = lock(&self.memory.hints);
         hints.was_asked = true;
+        hints.asks_for_proofs = challenges.iter().any(asks_for_proofs);
         if let Some(url) = metadata.and_then(|url| Url::parse(url).ok()) {
             hints.metadata = Some(url);
         }
@@ -116,6 +125,11 @@ impl Parts {
     /// The scopes of the server's last challenge.
     pub(crate) fn challenged_scopes(&self) -> Option<Scopes> {
         lock(&self.memory.hints).scopes.clone()
+    }
+
+    /// Whether the server's last challenge asked for proofs of possession.
+    pub(super) fn is_challenged_for_proofs(&self) -> bool {
+        lock(&self.memory.hints).asks_for_proofs
     }
 
     /// The metadata of the authorization server.
@@ -216,7 +230,8 @@ impl Parts {
         Url::parse(issuer).is_ok_and(|issuer| issuer.origin() == self.url.origin())
     }
 
-    async fn find_authority(&self) -> Result<Authority, Needed> {
+    /// `last` is what was found before.
+    async fn find_authority(&self, last: Option<&Authority>) -> Result<Authority, Needed> {
         let source = &self.setup.source;
         let demanded = self.setup.identity.issuer.as_ref();
         let configured = source.authorization_server.as_ref().or(demanded);
@@ -235,6 +250,8 @@ impl Parts {
             let scopes = document.scopes_supported.iter().flatten();
             Scopes::of(scopes.map(String::as_str)).ok()
         });
+        let resource = document.as_ref().map(|document| &document.resource);
+        let resource = resource.and_then(|resource| Resource::parse(resource).ok());
         let issuer = match (configured, document.as_deref()) {
             (Some(issuer), Some(document)) if needs_document => {
                 self.check_named(issuer, document)?;
@@ -244,6 +261,9 @@ impl Parts {
             (None, Some(document)) => self.bound_issuer(document).await?,
             (None, None) => return Err(Needed::refused(Reason::AuthorizationServer)),
         };
+        // What a server said before its document was out of reach for a while still holds: another
+        // resource is another token.
+        let last = last.filter(|last| document.is_none() && last.issuer == issuer);
         Ok(Authority {
             naming: match configured {
                 Some(_) => Naming::Configured,
@@ -251,12 +271,31 @@ impl Parts {
             },
             is_entra: self.is_entra(&issuer),
             issuer,
-            supported: supported.filter(|scopes| !scopes.is_empty()),
+            supported: supported
+                .filter(|scopes| !scopes.is_empty())
+                .or_else(|| last?.supported.clone()),
+            resource: resource.or_else(|| last?.resource.clone()),
+            demands_bound: match &document {
+                Some(document) => document.dpop_bound_access_tokens_required,
+                None => last.is_some_and(|last| last.demands_bound),
+            },
         })
     }
 
+    /// The resource that tokens are for (RFC 8707): what the configuration says, else what the
+    /// server publishes (RFC 9728), where it is asked, else the server's URL.
+    pub(crate) fn resource(&self, authority: Option<&Authority>) -> Result<Resource, Needed> {
+        let configured = self.setup.source.resource.as_deref();
+        let published = authority.and_then(|authority| authority.resource.as_ref());
+        if let (None, Some(published)) = (configured, published) {
+            return Ok(published.clone());
+        }
+        let text = configured.map_or_else(|| canonical_resource(&self.url), str::to_owned);
+        Resource::parse(&text).map_err(|_| Needed::refused(Reason::AuthorizationServer))
+    }
+
     /// The server's own document. Where it is, a challenge says first.
-    async fn document(&self) -> Result<Arc<ProtectedResource>, MetadataError> {
+    pub(super) async fn document(&self) -> Result<Arc<ProtectedResource>, MetadataError> {
         if !lock(&self.memory.hints).was_asked {
             self.provoke().await;
         }

@@ -3,7 +3,7 @@
 
 use portcullis_config::TokenGrant;
 use portcullis_oauth::{
-    ACCESS_TOKEN, Asked, AssertionRequest, Exchange, Scopes, TokenError, Tokens, select,
+    ACCESS_TOKEN, Asked, AssertionRequest, Exchange, Scopes, TokenError, select,
 };
 
 use super::{Parts, remembered_as, to_secret, to_texts};
@@ -28,7 +28,7 @@ impl Parts {
             .await
             .map_err(|needed| for_client(needed, caller))?;
         let expires_us = fresh.expires.map(crate::context::micros);
-        Credential::bearer(fresh.token, fresh.scopes, expires_us)
+        Credential::new(fresh.token, fresh.scopes, expires_us, fresh.possession)
     }
 
     /// Forgets a token that the server refused; says when it came, in seconds since 1970.
@@ -98,7 +98,7 @@ impl Parts {
             TokenGrant::TokenExchange { .. } => {
                 let resource = match self.setup.source.audience {
                     Some(_) if self.setup.source.resource.is_none() => None,
-                    _ => Some(self.resource()?),
+                    _ => Some(self.resource(None)?),
                 };
                 let exchange = Exchange {
                     subject: subject.typed(),
@@ -117,7 +117,7 @@ impl Parts {
             }
             TokenGrant::IdJag { .. } => {
                 let authority = self.authority().await?;
-                let resource = self.resource()?;
+                let resource = self.resource(Some(&authority))?;
                 let request = AssertionRequest {
                     subject: subject.typed(),
                     audience: &authority.issuer,
@@ -127,6 +127,10 @@ impl Parts {
                 let grant = client.identity_assertion(&request, now).await;
                 let grant = grant.map_err(|error| self.not_exchanged(&error))?;
                 let server = self.token_client(&authority).await?;
+                let metadata = self.metadata(&authority).await?;
+                let server = self
+                    .bound_in_memory(server, Some(&authority), &metadata)
+                    .await?;
                 let asked = Asked {
                     resource: Some(&resource),
                     scopes: asked,
@@ -138,7 +142,12 @@ impl Parts {
             }
         };
         let tokens = tokens.map_err(|error| self.not_exchanged(&error))?;
-        Ok(fresh(&tokens))
+        Ok(Fresh {
+            token: to_secret(&tokens.access),
+            scopes: to_texts(&tokens.scopes),
+            expires: tokens.expires_at,
+            possession: self.in_memory(tokens.token_type),
+        })
     }
 
     /// Says it as if the client could be challenged: others may wait for the same answer.
@@ -148,14 +157,6 @@ impl Parts {
             self.tell_scope_refused();
         }
         Needed::of_token_error(error, true)
-    }
-}
-
-fn fresh(tokens: &Tokens) -> Fresh {
-    Fresh {
-        token: to_secret(&tokens.access),
-        scopes: to_texts(&tokens.scopes),
-        expires: tokens.expires_at,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use portcullis_vault::{Access, CredentialKey, Need, RenewalError, Secret};
 
-use super::Server;
+use super::possession::is_bound;
+use super::{Authority, Parts, Server};
 use crate::caller::Caller;
 use crate::credential::Credential;
 use crate::needed::{Needed, Reason};
@@ -28,12 +29,17 @@ impl Server {
         match self.renewing.access(&key, &need).await {
             Ok(access) => {
                 revocations.check_family(&access.id).await?;
-                of_access(&access)
+                let usable = self.parts.of_access(&access, &authority).await?;
+                usable.ok_or_else(|| self.sign_in_needed())
             }
-            Err(RenewalError::NotConnected | RenewalError::Ended) => Err(Needed::SignIn {
-                server: self.parts.name.clone(),
-            }),
+            Err(RenewalError::NotConnected | RenewalError::Ended) => Err(self.sign_in_needed()),
             Err(error) => Err(of_renewal_error(&self.parts.name, &error)),
+        }
+    }
+
+    fn sign_in_needed(&self) -> Needed {
+        Needed::SignIn {
+            server: self.parts.name.clone(),
         }
     }
 
@@ -48,16 +54,30 @@ impl Server {
     }
 }
 
-pub(super) fn of_access(access: &Access) -> Result<Credential, Needed> {
-    // Nothing here asks for a bound token, and one that is bound needs a proof for each request.
-    if !access.token_type.eq_ignore_ascii_case("bearer") {
-        return Err(Needed::refused(Reason::AnswerUnusable));
+impl Parts {
+    /// The credential of a token that is in the vault. `None` if it must not or cannot be used any
+    /// more: it has to be bound to a key and is not, or its key is gone.
+    pub(super) async fn of_access(
+        &self,
+        access: &Access,
+        authority: &Authority,
+    ) -> Result<Option<Credential>, Needed> {
+        if !self.may_use(authority, &access.token_type) {
+            return Ok(None);
+        }
+        let possession = if is_bound(&access.token_type) {
+            match self.possession(&authority.issuer).await? {
+                Some(possession) => Some(possession),
+                None => return Ok(None),
+            }
+        } else if access.token_type.eq_ignore_ascii_case("bearer") {
+            None
+        } else {
+            return Err(Needed::refused(Reason::AnswerUnusable));
+        };
+        let (token, scopes) = (access.token.clone(), access.scopes.clone());
+        Credential::new(token, scopes, access.expires_us, possession).map(Some)
     }
-    Credential::bearer(
-        access.token.clone(),
-        access.scopes.clone(),
-        access.expires_us,
-    )
 }
 
 /// All but that there is no grant.

@@ -118,8 +118,13 @@ impl Parts {
                 .as_deref(),
         };
         let identity = Arc::new(self.own_identity(issuer, taker).await?);
-        TokenClient::at(self.through.clone(), &metadata, identity)
-            .map_err(|error| self.no_metadata(&error))
+        let client = TokenClient::at(self.through.clone(), &metadata, identity)
+            .map_err(|error| self.no_metadata(&error))?;
+        match self.setup.source.grant {
+            TokenGrant::TokenExchange { .. } => self.bound_in_memory(client, None, &metadata).await,
+            // What the issuer gives is no token for the server.
+            _ => Ok(client),
+        }
     }
 
     async fn own_identity(

@@ -1,12 +1,12 @@
 //! Tokens of the gateway itself (client credentials), sealed in the vault so that replicas share
 //! them.
 
-use portcullis_oauth::{Asked, Scopes, TokenError, Tokens, select};
+use portcullis_oauth::{Asked, Scopes, TokenError, TokenType, Tokens, select};
 use portcullis_vault::{CredentialKey, Grant, Need, RenewalError, Secret};
 use sha2::{Digest as _, Sha256};
 
-use super::granted::{of_access, of_renewal_error};
-use super::{Authority, Parts, Server, to_secret, to_texts};
+use super::granted::of_renewal_error;
+use super::{Authority, Parts, Server, to_secret, to_texts, type_name};
 use crate::context::micros;
 use crate::credential::Credential;
 use crate::needed::Needed;
@@ -33,11 +33,11 @@ impl Server {
             max_age: Some(parts.setup.source.max_token_age),
             not,
         };
-        if let Some(access) = self.stored(&key, &need).await? {
+        if let Some(access) = self.stored(&authority, &key, &need).await? {
             return Ok(access);
         }
         let mut last = parts.memory.first.lock().await;
-        if let Some(access) = self.stored(&key, &need).await? {
+        if let Some(access) = self.stored(&authority, &key, &need).await? {
             return Ok(access);
         }
         let now = parts.now();
@@ -58,10 +58,15 @@ impl Server {
         }
     }
 
-    /// What the vault has, renewed if need be. `None` if it has nothing.
-    async fn stored(&self, key: &CredentialKey, need: &Need) -> Result<Option<Credential>, Needed> {
+    /// What the vault has, renewed if need be. `None` if it has nothing that can be used.
+    async fn stored(
+        &self,
+        authority: &Authority,
+        key: &CredentialKey,
+        need: &Need,
+    ) -> Result<Option<Credential>, Needed> {
         match self.renewing.access(key, need).await {
-            Ok(access) => of_access(&access).map(Some),
+            Ok(access) => self.parts.of_access(&access, authority).await,
             Err(RenewalError::NotConnected | RenewalError::Ended) => Ok(None),
             Err(error) => Err(of_renewal_error(&self.parts.name, &error)),
         }
@@ -85,7 +90,7 @@ impl Server {
         let grant = Grant::new(
             token.clone(),
             Some(Secret::from(AGAIN)),
-            "Bearer",
+            type_name(tokens.token_type),
             to_texts(&tokens.scopes),
             issued_us,
             expires_us,
@@ -94,7 +99,11 @@ impl Server {
             tracing::error!(server = parts.name, error = %Chain(&error), "the vault fails");
             Needed::Unavailable
         })?;
-        Credential::bearer(token, to_texts(&tokens.scopes), expires_us)
+        let possession = match tokens.token_type {
+            TokenType::Dpop => parts.possession(&authority.issuer).await?,
+            _ => None,
+        };
+        Credential::new(token, to_texts(&tokens.scopes), expires_us, possession)
     }
 }
 
@@ -106,7 +115,9 @@ impl Parts {
         scopes: &Scopes,
     ) -> Result<Result<Tokens, TokenError>, Needed> {
         let client = self.token_client(authority).await?;
-        let resource = self.resource()?;
+        let metadata = self.metadata(authority).await?;
+        let client = self.bound(client, authority, &metadata).await?;
+        let resource = self.resource(Some(authority))?;
         let asked = Asked {
             // Entra ID takes the resource from the scope.
             resource: Some(&resource).filter(|_| !authority.is_entra),
@@ -130,7 +141,7 @@ impl Parts {
     fn own_key(&self, authority: &Authority, scopes: &Scopes) -> Result<CredentialKey, Needed> {
         let id = self.setup.source.client.as_ref().map(|client| &client.id);
         let mut digest = Sha256::new();
-        let resource = self.resource()?;
+        let resource = self.resource(Some(authority))?;
         digest.update(resource.as_str());
         digest.update([0]);
         digest.update(scopes.to_string());

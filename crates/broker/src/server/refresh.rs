@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use portcullis_oauth::{Asked, Scopes, TokenClient, TokenError, Tokens};
-use portcullis_vault::{CredentialKey, Refresh, RefreshError, RefreshRequest, Renewed};
+use portcullis_vault::{
+    self as vault, CredentialKey, Grant, Refresh, RefreshError, RefreshRequest, Renewed,
+};
 
 use super::own::CLIENT_CREDENTIALS;
-use super::{Authority, Parts, to_secret, to_string, to_texts};
+use super::possession::is_bound;
+use super::{Authority, Binding, Parts, to_secret, to_string, to_texts, type_name};
+use crate::event::Event;
 use crate::needed::Needed;
 use crate::revocations::Chain;
 
@@ -25,18 +29,28 @@ impl Refresh for Refresher {
             return Err(RefreshError::Grant);
         }
         let is_own = request.key.kind == CLIENT_CREDENTIALS;
+        let kept = parts
+            .kept(request.key)
+            .await
+            .map_err(|needed| of(&needed))?;
         let tokens = if is_own {
             let scopes = parts.own_scopes(&authority).map_err(|needed| of(&needed))?;
             let fetched = parts.fetch_own(&authority, &scopes).await;
             fetched.map_err(|needed| of(&needed))?
         } else {
-            self.refresh_grant(&authority, request).await?
+            self.refresh_grant(&authority, request, &kept).await?
         };
         let tokens = tokens.map_err(|error| {
             tracing::warn!(server = parts.name, code = error.code(), error = %Chain(&error), "a token is not renewed");
             failure(&error)
         })?;
         let renewed = renewed(&tokens, parts.now());
+        if is_bound(type_name(tokens.token_type)) != kept.is_bound {
+            if !is_own {
+                self.discard(request.key, &renewed).await;
+            }
+            return Err(self.end(request.key, &kept, is_own).await);
+        }
         Ok(match is_own {
             // What stands in the place of its refresh token stays there.
             true => Renewed {
@@ -58,14 +72,24 @@ impl Refresher {
         &self,
         authority: &Authority,
         request: &RefreshRequest<'_>,
+        kept: &Kept,
     ) -> Result<Result<Tokens, TokenError>, RefreshError> {
         let parts = &self.0;
         let granted = Scopes::of(request.scopes.iter().map(String::as_str))
             .map_err(|_| RefreshError::Grant)?;
         let client = parts.sign_in_client(authority).await;
-        let client = client.map_err(|needed| of(&needed))?;
+        let mut client = client.map_err(|needed| of(&needed))?;
+        if kept.is_bound {
+            let key = parts.kept_key(&authority.issuer).await;
+            match key.map_err(|needed| of(&needed))? {
+                Some(key) => client = parts.proven(client, key, Binding::Preferred),
+                None => return Err(self.end(request.key, kept, false).await),
+            }
+        }
         let refresh = to_string(request.refresh_token).map_err(|_| RefreshError::Grant)?;
-        let resource = parts.resource().map_err(|needed| of(&needed))?;
+        let resource = parts
+            .resource(Some(authority))
+            .map_err(|needed| of(&needed))?;
         let asked = Asked {
             resource: Some(&resource).filter(|_| !authority.is_entra),
             scopes: &granted,
@@ -74,7 +98,50 @@ impl Refresher {
     }
 }
 
+impl Refresher {
+    /// Ends what cannot be renewed as what it was. What was bound to a key is not replaced by what
+    /// anybody could use without a new sign-in, nor the other way round.
+    async fn end(&self, key: &CredentialKey, kept: &Kept, is_own: bool) -> RefreshError {
+        let parts = &self.0;
+        tracing::warn!(
+            server = parts.name,
+            "a token cannot be renewed with the binding to a key that it had"
+        );
+        if let Err(error) = parts.context.vault.revoke(&kept.id).await {
+            return of(&parts.vault_fails(&error));
+        }
+        if !is_own {
+            let (id, key) = (kept.id.clone(), key.clone());
+            parts.context.tell(Event::Renewal {
+                server: parts.name.clone(),
+                event: vault::Event::Ended { id, key },
+            });
+        }
+        RefreshError::Grant
+    }
+}
+
+/// What is renewed, as far as its answer depends on it.
+struct Kept {
+    id: String,
+    is_bound: bool,
+}
+
 impl Parts {
+    async fn kept(&self, key: &CredentialKey) -> Result<Kept, Needed> {
+        let opened = self.context.vault.get(key).await;
+        let opened = opened.map_err(|error| self.vault_fails(&error))?;
+        let opened = opened.ok_or(Needed::Unavailable)?;
+        let grant = Grant::decode(&opened.secret).map_err(|error| {
+            tracing::error!(server = self.name, error = %Chain(&error), "the vault fails");
+            Needed::Unavailable
+        })?;
+        Ok(Kept {
+            id: opened.record.id,
+            is_bound: is_bound(&grant.token_type),
+        })
+    }
+
     /// The token endpoint as the client that users sign in for.
     pub(crate) async fn sign_in_client(
         &self,

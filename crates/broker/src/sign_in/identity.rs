@@ -1,10 +1,11 @@
 //! Which client the gateway is where users sign in.
 
+use portcullis_config::ClientDocument;
 use portcullis_oauth::{
     AuthMethod, AuthorizationServer, Choice, Choices, ClientAuth, ClientIdentity, ClientMetadata,
     Registered, Scopes, choose, register,
 };
-use portcullis_vault::{CredentialKey, Secret};
+use portcullis_vault::{CredentialKey, Secret, VaultError};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -22,6 +23,9 @@ const REGISTRATION: &str = "client-registration";
 struct Kept {
     client_id: String,
     secret: Option<String>,
+    /// Whether the secret stands in the form (`client_secret_post`).
+    #[serde(default)]
+    in_form: bool,
 }
 
 impl Parts {
@@ -39,9 +43,16 @@ impl Parts {
         let Some(own) = &self.context.client else {
             return Err(Needed::refused(Reason::Client));
         };
+        let document = match &self.setup.source.client_document {
+            ClientDocument::Unused => None,
+            ClientDocument::At(url) => Url::parse(url).ok(),
+            // What was registered before goes on: its grants are good for no other client.
+            ClientDocument::Own if self.is_registered(authority, own).await? => None,
+            ClientDocument::Own => own.document.clone(),
+        };
         let choice = choose(&Choices {
             registered: false,
-            document: own.document.as_ref(),
+            document: document.as_ref(),
             takes_documents: metadata.client_id_metadata_document_supported,
             registration: metadata.registration_endpoint.as_ref(),
             may_register: own.may_register,
@@ -54,6 +65,26 @@ impl Parts {
         }
     }
 
+    async fn is_registered(&self, authority: &Authority, own: &OwnClient) -> Result<bool, Needed> {
+        let kept = self.registration(&place(authority, own)).await?;
+        Ok(kept.is_some())
+    }
+
+    /// The registration that is kept there.
+    async fn registration(&self, key: &CredentialKey) -> Result<Option<Kept>, Needed> {
+        let opened = self.context.vault.get(key).await;
+        let now_us = self.context.now_us();
+        let opened = opened.map_err(|error| self.no_vault(&error))?;
+        let opened =
+            opened.filter(|opened| opened.record.expires_us.is_none_or(|end| now_us < end));
+        Ok(opened.and_then(|opened| serde_json::from_slice(opened.secret.expose()).ok()))
+    }
+
+    fn no_vault(&self, error: &VaultError) -> Needed {
+        tracing::error!(server = self.name, error = %Chain(error), "the vault fails");
+        Needed::Unavailable
+    }
+
     async fn registers(
         &self,
         authority: &Authority,
@@ -61,29 +92,16 @@ impl Parts {
         own: &OwnClient,
         endpoint: &Url,
     ) -> Result<ClientIdentity, Needed> {
-        let key = CredentialKey {
-            tenant: String::new(),
-            // The registration is good for this address only.
-            principal: own.callback.to_string(),
-            server: String::new(),
-            issuer: authority.issuer.clone(),
-            kind: REGISTRATION.to_owned(),
-        };
-        let vault = &self.context.vault;
-        let unavailable = |error: portcullis_vault::VaultError| {
-            tracing::error!(server = self.name, error = %Chain(&error), "the vault fails");
-            Needed::Unavailable
-        };
-        let now_us = self.context.now_us();
-        if let Some(opened) = vault.get(&key).await.map_err(unavailable)?
-            && opened.record.expires_us.is_none_or(|end| now_us < end)
-            && let Ok(kept) = serde_json::from_slice::<Kept>(opened.secret.expose())
-        {
+        let key = place(authority, own);
+        if let Some(kept) = self.registration(&key).await? {
             return identity(kept);
         }
         let http = self.way_to(&authority.issuer);
         let naming = server.naming(endpoint);
-        let registered = register(http, endpoint, naming, &about(own), None).await;
+        // There is no key that is the gateway's own everywhere.
+        let supported = &server.token_endpoint_auth_methods_supported;
+        let about = own.about(AuthMethod::preferred(supported, false));
+        let registered = register(http, endpoint, naming, &about, None).await;
         let registered = registered.map_err(|error| {
             tracing::warn!(server = self.name, error = %Chain(&error), "the gateway could not register itself");
             Needed::refused(Reason::Client)
@@ -91,26 +109,50 @@ impl Parts {
         let expires_us = registered.secret_expires_at.map(micros);
         let kept = keep(&registered);
         let content = serde_json::to_vec(&kept).map_err(|_| Needed::Unavailable)?;
+        let vault = &self.context.vault;
         let kept_record = vault.put(&key, &Secret::new(content), expires_us).await;
-        kept_record.map_err(unavailable)?;
+        kept_record.map_err(|error| self.no_vault(&error))?;
         identity(kept)
     }
 }
 
-fn about(own: &OwnClient) -> ClientMetadata {
-    ClientMetadata {
-        name: own.name.clone(),
-        home: None,
-        redirect_uris: vec![own.callback.clone()],
-        auth_method: AuthMethod::None,
-        keys: None,
-        scopes: Scopes::default(),
+impl OwnClient {
+    /// The client metadata document behind [`OwnClient::document`]; `None` where there is none, or
+    /// where its address or the callback is not usable.
+    #[must_use]
+    pub fn to_document(&self) -> Option<String> {
+        let url = self.document.as_ref()?;
+        let document = self.about(AuthMethod::None).document(url);
+        document.ok().map(|document| document.to_string())
+    }
+
+    fn about(&self, auth_method: AuthMethod) -> ClientMetadata {
+        ClientMetadata {
+            name: self.name.clone(),
+            home: None,
+            redirect_uris: vec![self.callback.clone()],
+            auth_method,
+            keys: None,
+            scopes: Scopes::default(),
+        }
+    }
+}
+
+/// Where a registration is kept. It is good for this issuer and this address only.
+fn place(authority: &Authority, own: &OwnClient) -> CredentialKey {
+    CredentialKey {
+        tenant: String::new(),
+        principal: own.callback.to_string(),
+        server: String::new(),
+        issuer: authority.issuer.clone(),
+        kind: REGISTRATION.to_owned(),
     }
 }
 
 fn keep(registered: &Registered) -> Kept {
     let secret = registered.secret.as_ref();
     Kept {
+        in_form: registered.auth_method == AuthMethod::SecretPost,
         client_id: registered.client_id.clone(),
         secret: secret.map(|secret| secret.expose_secret().to_owned()),
     }
@@ -118,6 +160,7 @@ fn keep(registered: &Registered) -> Kept {
 
 fn identity(kept: Kept) -> Result<ClientIdentity, Needed> {
     let auth = match kept.secret {
+        Some(secret) if kept.in_form => ClientAuth::SecretPost(SecretString::from(secret)),
         Some(secret) => ClientAuth::SecretBasic(SecretString::from(secret)),
         None => ClientAuth::None,
     };

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use portcullis_broker::{
-    AtServer, Broker, Completed, Event, GrantFilter, Needed, Reason, Rejected, Retry, SignInError, Visit,
+    AtServer, Broker, Completed, Event, GrantFilter, Needed, Reason, Rejected, Retry, SignInError,
+    Visit,
 };
 use portcullis_lab::entra::sample::{CONTOSO, GATEWAY, PAPERS};
 use portcullis_lab::entra::{EntraLab, EntraSettings};

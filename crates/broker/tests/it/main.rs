@@ -10,12 +10,16 @@
 )]
 
 mod browser;
+mod clients;
 mod exchange;
 mod grants;
 mod issuers;
 mod mcp;
 mod own;
+mod possession;
 mod provider;
 mod real;
+mod resource;
 mod revocations;
+mod scopes;
 mod world;

@@ -19,6 +19,7 @@ struct State {
     document: Value,
     challenge: Option<String>,
     asked: Vec<String>,
+    is_away: bool,
 }
 
 impl Drop for Mcp {
@@ -58,6 +59,21 @@ impl Mcp {
         self.state.lock().unwrap().document = document;
     }
 
+    /// Calls itself so from now on.
+    pub(crate) fn is(&self, resource: &str) {
+        self.state.lock().unwrap().document["resource"] = resource.into();
+    }
+
+    /// Answers nothing that helps while that is so.
+    pub(crate) fn is_away(&self, away: bool) {
+        self.state.lock().unwrap().is_away = away;
+    }
+
+    /// Has this in its document, too.
+    pub(crate) fn says(&self, member: &str, value: Value) {
+        self.state.lock().unwrap().document[member] = value;
+    }
+
     /// Answers requests without a token so.
     pub(crate) fn challenges(&self, challenge: &str) {
         self.state.lock().unwrap().challenge = Some(challenge.to_owned());
@@ -88,6 +104,7 @@ async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) -> Option<()> {
             let body = String::from_utf8_lossy(&body).into_owned();
             state.asked.push(format!("{head}{body}"));
             match head.split(' ').nth(1)? {
+                _ if state.is_away => reply("503 Service Unavailable", "", "{}"),
                 "/.well-known/oauth-protected-resource/mcp" | "/elsewhere" => {
                     reply("200 OK", "", &state.document.to_string())
                 }

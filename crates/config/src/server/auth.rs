@@ -3,7 +3,7 @@
 mod source;
 
 use source::read_source;
-pub use source::{TokenGrant, TokenSource};
+pub use source::{ClientDocument, Dpop, TokenGrant, TokenSource};
 use time::Date;
 use time::macros::format_description;
 

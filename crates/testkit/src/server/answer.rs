@@ -152,7 +152,9 @@ async fn perform(
         Step::AskInResult(result) => {
             format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{}}}"#, fill(result))
         }
-        Step::Wait | Step::Stall | Step::Die | Step::Http(..) => String::new(),
+        Step::Wait | Step::Stall | Step::Die | Step::Http(..) | Step::Challenge(..) => {
+            String::new()
+        }
     };
     let answered = received.param("inputResponses").is_some();
     let steps: Vec<Step> = steps
@@ -168,6 +170,13 @@ async fn perform(
             kind,
             fill(body),
         )),
+        Some(Step::Challenge(status, challenge)) => {
+            let status = StatusCode::from_u16(*status).unwrap();
+            let mut response = respond_with(status, "text/plain", String::new());
+            let challenge = challenge.parse().unwrap();
+            response.headers_mut().insert("www-authenticate", challenge);
+            Ok(response)
+        }
         Some(Step::Die) => Err(io::Error::other("the script ends the connection")),
         Some(Step::Stall) => {
             let _guard = Abandoned(Arc::clone(shared));

@@ -48,6 +48,10 @@ async fn respond(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, io::Error> {
     let (head, body) = request.into_parts();
+    // It publishes nothing about itself, and is not at any path but its own.
+    if head.uri.path().starts_with("/.well-known/") {
+        return Ok(empty(StatusCode::NOT_FOUND));
+    }
     let bytes = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let body = String::from_utf8_lossy(&bytes).into_owned();
     let envelope = serde_json::from_str::<Envelope<'_>>(&body).ok();
@@ -79,6 +83,14 @@ async fn respond(
     }
     if shared.down.load(Ordering::SeqCst) {
         return Err(io::Error::other("down"));
+    }
+    let guard = shared.guard.lock().unwrap().clone();
+    if let Some((status, headers)) = guard.and_then(|guard| guard(&received)) {
+        let mut refused = empty(StatusCode::from_u16(status).unwrap());
+        for (name, value) in headers {
+            refused.headers_mut().insert(name, value.parse().unwrap());
+        }
+        return Ok(refused);
     }
     match received.verb.as_str() {
         "POST" => answer::answer(&shared, received).await,

@@ -6,7 +6,7 @@ use super::Kind;
 use crate::authn::{IssuerKind, Issuers};
 use crate::oauth_client::{Names, OauthClient};
 use crate::problem::Problems;
-use crate::section::{Section, quoted, suggestion};
+use crate::section::{Section, choice, quoted, suggestion};
 use crate::url;
 
 /// How the gateway comes by an access token for a server.
@@ -20,6 +20,8 @@ pub struct TokenSource {
     /// The gateway's registration at the server's authorization server. For `OnBehalfOf` and
     /// `TokenExchange` always `None`: they use that of the issuer.
     pub client: Option<OauthClient>,
+    /// What the gateway says about itself where nobody registered it. For `UserGrant` only.
+    pub client_document: ClientDocument,
     /// The scopes to ask for. Empty: those that the server asks for.
     pub scopes: Vec<String>,
     /// The resource indicator (RFC 8707); `None`: the server's URL.
@@ -28,6 +30,39 @@ pub struct TokenSource {
     pub audience: Option<String>,
     /// How old a token may be before another one is fetched, also if it lives longer.
     pub max_token_age: Duration,
+    /// Whether tokens are bound to a key of the gateway.
+    pub dpop: Dpop,
+}
+
+/// Whether tokens for a server are bound to a key of the gateway (RFC 9449).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dpop {
+    /// Where the server and its authorization server say that they take such tokens.
+    #[default]
+    Auto,
+    /// Always: a token that is not bound is not used.
+    Required,
+    /// Never.
+    Never,
+}
+
+const DPOP: &[(&str, Dpop)] = &[
+    ("auto", Dpop::Auto),
+    ("required", Dpop::Required),
+    ("never", Dpop::Never),
+];
+
+/// The client metadata document that is the gateway's client id where nobody registered it and the
+/// authorization server takes such (OAuth Client ID Metadata Document).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ClientDocument {
+    /// The one that the gateway publishes itself, where its public address is https.
+    #[default]
+    Own,
+    /// One that somebody else publishes, at this https address.
+    At(String),
+    /// None: the gateway registers itself (RFC 7591).
+    Unused,
 }
 
 /// A grant that gives a token for a server. `through` names an issuer whose tokens callers have,
@@ -90,7 +125,9 @@ const TOKEN_KEYS: &[&str] = &[
     "scopes",
     "resource",
     "audience",
+    "client-document",
     "max-token-age",
+    "dpop",
 ];
 const MAX_TOKEN_AGE: Duration = Duration::from_secs(60 * 60);
 
@@ -107,6 +144,8 @@ pub(super) fn read_source(
     let resource = read_resource(problems, section, "resource");
     let audience = section.word(problems, "audience");
     let max_token_age = section.long_duration(problems, "max-token-age");
+    let client_document = read_client_document(problems, section);
+    let dpop = choice(problems, section, "dpop", DPOP);
     let client = OauthClient::read(problems, section, Names::AMONG_OTHERS);
     let kind = kind?;
     if matches!(kind, Kind::None | Kind::Static) {
@@ -134,10 +173,12 @@ pub(super) fn read_source(
         grant,
         authorization_server,
         client,
+        client_document: client_document.unwrap_or_default(),
         scopes: scopes.unwrap_or_default(),
         resource,
         audience,
         max_token_age: max_token_age.unwrap_or(MAX_TOKEN_AGE),
+        dpop: dpop.unwrap_or_default(),
     })
 }
 
@@ -155,6 +196,7 @@ fn check_keys(problems: &mut Problems<'_>, section: &mut Section<'_, '_>, kind: 
     if kind == Kind::OnBehalfOf {
         let what = "other kinds: Entra takes the resource from `scopes`";
         section.only_for(problems, &["resource", "audience"], what);
+        section.only_for(problems, &["dpop"], "other kinds: Entra binds no tokens");
         if section.value("scopes").is_none() {
             let hint =
                 "Entra gives a token for scopes of one resource: `scopes = [\"api://CRM/access\"]`";
@@ -170,6 +212,16 @@ fn check_keys(problems: &mut Problems<'_>, section: &mut Section<'_, '_>, kind: 
     if matches!(kind, Kind::ClientCredentials | Kind::UserGrant) {
         let what = "`on-behalf-of`, `token-exchange` and `id-jag`";
         section.only_for(problems, &["through"], what);
+    }
+    if kind != Kind::UserGrant {
+        section.only_for(problems, &["client-document"], "`user-grant`");
+    } else if section.value("client-id").is_some() && section.value("client-document").is_some() {
+        let message = format!(
+            "`{}` and a registration both say which client the gateway is",
+            section.key("client-document")
+        );
+        let hint = "take one of them out";
+        section.refuse(problems, "client-document", message, hint);
     }
     if kind == Kind::ClientCredentials {
         if section.value("client-id").is_none() {
@@ -231,6 +283,27 @@ fn check_through(
         }
     }
     Some(name.to_owned())
+}
+
+/// An https address with a path, as a client id is spelled, or `none`.
+fn read_client_document(
+    problems: &mut Problems<'_>,
+    section: &mut Section<'_, '_>,
+) -> Option<ClientDocument> {
+    let name = "client-document";
+    let text = section.word(problems, name)?;
+    if text == "none" {
+        return Some(ClientDocument::Unused);
+    }
+    let uri = url::check(&text);
+    let is_fitting = uri.is_ok_and(|uri| uri.scheme_str() == Some("https") && uri.path() != "/");
+    if !is_fitting {
+        let message = format!("`{}` is no client id", section.key(name));
+        let hint = "write the document's address, `https://HOST/PATH`, or \"none\"";
+        section.refuse_hidden(problems, name, message, hint);
+        return None;
+    }
+    Some(ClientDocument::At(text))
 }
 
 /// An absolute URI without fragment: RFC 8707, section 2. It is only an identifier, so it need not

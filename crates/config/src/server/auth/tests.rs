@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use crate::{AuthMethod, ClientAuthentication, Config, TokenGrant, TokenSource, parse};
+use crate::{
+    AuthMethod, ClientAuthentication, ClientDocument, Config, Dpop, TokenGrant, TokenSource, parse,
+};
 
 const ISSUERS: &str = r#"
 [authn.issuers.company]
@@ -98,6 +100,69 @@ fn every_kind() {
         assert!(source.grant.is_personal());
         assert_eq!(source.max_token_age, Duration::from_secs(3600));
     }
+}
+
+#[test]
+fn whether_tokens_are_bound() {
+    let check_dpop = |more: &str, expected: Dpop| {
+        assert_eq!(
+            source(&format!("kind = \"user-grant\"\n{more}")).dpop,
+            expected
+        );
+    };
+    check_dpop("", Dpop::Auto);
+    check_dpop("dpop = \"auto\"", Dpop::Auto);
+    check_dpop("dpop = \"required\"", Dpop::Required);
+    check_dpop("dpop = \"never\"", Dpop::Never);
+    for (auth, problem) in [
+        (
+            "kind = \"user-grant\"\ndpop = \"maybe\"",
+            "`servers.a.auth.dpop` cannot be `maybe`",
+        ),
+        (
+            "kind = \"on-behalf-of\"\nthrough = \"entra\"\nscopes = [\"api://x/a\"]\ndpop = \"required\"",
+            "`servers.a.auth.dpop` is only for other kinds: Entra binds no tokens",
+        ),
+        (
+            "kind = \"none\"\ndpop = \"never\"",
+            "`servers.a.auth.dpop` is only for kinds with a token",
+        ),
+    ] {
+        let problems = check("", auth);
+        assert!(problems.starts_with(problem), "{problems}");
+    }
+}
+
+#[test]
+fn client_documents() {
+    let document = |line: &str| source(&format!("kind = \"user-grant\"\n{line}")).client_document;
+    assert_eq!(document(""), ClientDocument::Own);
+    assert_eq!(
+        document("client-document = \"none\""),
+        ClientDocument::Unused
+    );
+    let url = "https://gw.example/client.json";
+    assert_eq!(
+        document(&format!("client-document = \"{url}\"")),
+        ClientDocument::At(url.to_owned())
+    );
+    for wrong in [
+        "http://127.0.0.1/client.json",
+        "https://gw.example",
+        "https://gw.example/",
+        "https://hunter2@gw.example/client.json",
+        "own",
+    ] {
+        let problems = check(
+            "",
+            &format!("kind = \"user-grant\"\nclient-document = \"{wrong}\""),
+        );
+        assert!(problems.contains("is no client id"), "{wrong}: {problems}");
+    }
+    let both = format!("kind = \"user-grant\"\nclient-id = \"gw\"\nclient-document = \"{url}\"");
+    assert!(check("", &both).contains("both say which client"));
+    let elsewhere = "kind = \"token-exchange\"\nthrough = \"company\"\nclient-document = \"none\"";
+    assert!(check("", elsewhere).contains("`user-grant`"));
 }
 
 #[test]
