@@ -68,6 +68,8 @@ pub struct GrantRequest<'a> {
     pub person: &'a Person,
     /// The name of the server's entry.
     pub server: &'a str,
+    /// Scopes that the server asked for besides those of the [`Offer`].
+    pub scopes: &'a [String],
     /// Where the authorization server sends the browser back to.
     pub callback: &'a str,
     /// The browser that it is bound to: the same has to be given to [`Grants::complete`].
@@ -107,6 +109,10 @@ pub enum GrantError {
 pub trait Grants: Send + Sync {
     /// What people are told about a server. `None` for one at which nobody connects an account.
     fn offer(&self, server: &str) -> Option<Offer>;
+
+    /// What the gateway says about itself as a client (OAuth Client ID Metadata Document), if it is a
+    /// client by that. It is served at `/connect/client.json` below the gateway's address.
+    fn client_document(&self) -> Option<String>;
 
     /// Begins. The person has agreed, and is who they have to be.
     ///
@@ -216,6 +222,7 @@ async fn begin(front: &Front, browser: &Browser, ticket: &Ticket) -> Result<Url,
     let request = GrantRequest {
         person: &ticket.person,
         server: &ticket.server,
+        scopes: &ticket.scopes,
         callback: &front.connect_callback(),
         browser: &browser.digest(),
     };

@@ -190,6 +190,10 @@ impl Front {
                 Some(issuer) => self.enter(issuer, endpoint, visit).await,
                 None => answer::not_found(),
             },
+            Route::Client => {
+                let grants = self.context.grants.as_ref();
+                visit.document(grants.and_then(|grants| grants.client_document()))
+            }
             Route::Connect(_) | Route::Connected if self.context.grants.is_none() => {
                 answer::not_found()
             }

@@ -15,6 +15,8 @@ pub(crate) enum Route<'a> {
     Connect(&'a str),
     /// Where a server's sign-in comes back to.
     Connected,
+    /// What the gateway says about itself as a client.
+    Client,
 }
 
 /// An endpoint of a front door.
@@ -33,9 +35,10 @@ impl Route<'_> {
     /// no cookie, and shows to all what it shows to one. `None` for what people look at.
     pub(crate) fn public_verbs(self) -> Option<&'static str> {
         match self {
-            Self::Resource(_) | Self::Metadata(..) | Self::Door(_, Endpoint::Keys) => {
-                Some("GET, HEAD")
-            }
+            Self::Resource(_)
+            | Self::Metadata(..)
+            | Self::Door(_, Endpoint::Keys)
+            | Self::Client => Some("GET, HEAD"),
             Self::Door(_, Endpoint::Token | Endpoint::Register) => Some("POST"),
             Self::Door(_, Endpoint::Authorize | Endpoint::Consent | Endpoint::Callback)
             | Self::Connect(_)
@@ -63,6 +66,7 @@ pub(crate) fn of<'a>(path: &'a str, prefix: &str) -> Option<Route<'a>> {
     if let Some(ticket) = path.strip_prefix("/connect/") {
         return match ticket {
             "callback" => Some(Route::Connected),
+            "client.json" => Some(Route::Client),
             ticket => is_ticket(ticket).then_some(Route::Connect(ticket)),
         };
     }
@@ -147,6 +151,7 @@ mod tests {
         check("/gw/oauth/e/jwks", Some(Route::Door("e", Endpoint::Keys)));
         check("/connect/abc-_1", Some(Route::Connect("abc-_1")));
         check("/connect/callback", Some(Route::Connected));
+        check("/gw/connect/client.json", Some(Route::Client));
         for none in [
             "/",
             "/oauth",

@@ -101,13 +101,17 @@ impl Grants for Connections {
         self.offers.get(server).cloned()
     }
 
+    fn client_document(&self) -> Option<String> {
+        self.broker.client_document()
+    }
+
     async fn begin(&self, request: GrantRequest<'_>) -> Result<GrantBegun, GrantError> {
         let caller = caller(request.person).ok_or(GrantError::Refused("person-unknown"))?;
         let browser = SecretString::from(request.browser);
         let visit = Visit {
             browser: &browser,
             return_to: None,
-            scopes: &[],
+            scopes: request.scopes,
             claims: None,
         };
         let begun = self.broker.begin(request.server, &caller, &visit).await;

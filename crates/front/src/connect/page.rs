@@ -18,9 +18,17 @@ pub(super) fn ask(
         .fact("At", &offer.host)
         .fact("For", &ticket.person.name)
         .raw("<dt>May</dt><dd>");
-    body = match offer.scopes.is_empty() {
+    let added = ticket.scopes.iter();
+    let added = added.filter(|scope| !offer.scopes.contains(scope));
+    let scopes: Vec<&str> = offer
+        .scopes
+        .iter()
+        .chain(added)
+        .map(String::as_str)
+        .collect();
+    body = match scopes.is_empty() {
         true => body.raw("what the server offers"),
-        false => body.words(offer.scopes.iter().map(String::as_str)),
+        false => body.words(scopes.into_iter()),
     };
     body = body.raw("</dd>\n</dl>\n");
     body = body.raw("<p class=\"warn\">Go on only if you asked for this yourself, just now. If somebody sent you this link, close the page: they would use your account.</p>\n");

@@ -12,6 +12,8 @@ use crate::sealing::{Purpose, digest, random_token, same};
 /// Seconds.
 const LIFETIME: u64 = 600;
 const ATTEMPTS: u8 = 5;
+/// Most bytes of scopes in a link: with them, it is still one that every browser opens.
+const MAX_SCOPES: usize = 2048;
 /// Without vowels, which make words, and without what looks like something else.
 const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 const CODE_LENGTH: usize = 8;
@@ -42,6 +44,9 @@ pub enum InviteError {
     /// Nobody connects an account at this server.
     #[error("accounts are not connected at this server")]
     Server,
+    /// The server asks for more scopes than a link can hold.
+    #[error("there are too many scopes")]
+    Scopes,
     /// It cannot be sealed.
     #[error("the invitation cannot be sealed")]
     Sealing,
@@ -53,6 +58,9 @@ pub(crate) struct Ticket {
     id: String,
     pub(super) person: Person,
     pub(super) server: String,
+    /// What the server asked for, besides what its offer names.
+    #[serde(default)]
+    pub(super) scopes: Vec<String>,
     /// Digest of the code, with the id.
     code: Option<String>,
     expires: u64,
@@ -63,7 +71,8 @@ pub(crate) struct Ticket {
 pub(crate) struct Confirmed(pub(super) Ticket);
 
 impl Front {
-    /// Invites a person to connect an account at a server.
+    /// Invites a person to connect an account at a server. `scopes` are those that the server asked
+    /// for beyond what its offer names; they are sealed into the link, and the page shows them.
     ///
     /// # Errors
     /// [`InviteError`]
@@ -71,10 +80,14 @@ impl Front {
         &self,
         person: &Person,
         server: &str,
+        scopes: &[String],
         proof: Proof,
     ) -> Result<Invitation, InviteError> {
         let grants = self.context.grants.as_ref().ok_or(InviteError::Server)?;
         grants.offer(server).ok_or(InviteError::Server)?;
+        if scopes.iter().map(String::len).sum::<usize>() > MAX_SCOPES {
+            return Err(InviteError::Scopes);
+        }
         let signs_in = person
             .issuer
             .as_ref()
@@ -89,6 +102,7 @@ impl Front {
             id,
             person: person.clone(),
             server: server.to_owned(),
+            scopes: scopes.to_vec(),
             expires: self.now() + LIFETIME,
         };
         let content = serde_json::to_string(&ticket).map_err(|_| InviteError::Sealing)?;

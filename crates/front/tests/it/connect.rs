@@ -17,7 +17,7 @@ fn person(upn: &str) -> Person {
 }
 
 fn invite(world: &World, upn: &str, proof: Proof) -> Invitation {
-    world.front.invite(&person(upn), "crm", proof).unwrap()
+    world.front.invite(&person(upn), "crm", &[], proof).unwrap()
 }
 
 async fn confirm(world: &World, browser: &mut Browser, url: &str, page: &Page, code: &str) -> Page {
@@ -65,6 +65,44 @@ async fn who_signs_in_as_the_person_connects_the_account() {
         last.subject.as_deref(),
         Some(person(ADA).principal.as_str())
     );
+}
+
+/// What a server asked for besides is on the page, and in what begins then.
+#[tokio::test]
+async fn a_link_holds_the_scopes_that_the_server_asked_for() {
+    let world = World::new().await;
+    let scopes = ["contacts.write", "<b>", "contacts.read"].map(str::to_owned);
+    let invited = world
+        .front
+        .invite(&person(ADA), "crm", &scopes, Proof::Code);
+    let invited = invited.unwrap();
+    assert!(!invited.url.contains("contacts"), "{}", invited.url);
+    let mut browser = Browser::default();
+    let page = browser.get(&world.front, &invited.url).await;
+    for shown in ["contacts.read", "contacts.write", "&lt;b&gt;"] {
+        let shown = format!("<code>{shown}</code>");
+        assert_eq!(page.body.matches(&shown).count(), 1, "{}", page.body);
+    }
+    let code = invited.code.unwrap();
+    let url = format!("{}?scopes=contacts.delete", invited.url);
+    confirm(&world, &mut browser, &url, &page, &code).await;
+    assert_eq!(*world.grants.scopes.lock().unwrap(), scopes);
+    // A link is no place for everything that a server can think of.
+    let many = vec!["x".repeat(100); 21];
+    let refused = world.front.invite(&person(ADA), "crm", &many, Proof::Code);
+    assert_eq!(
+        refused.err().unwrap().to_string(),
+        "there are too many scopes"
+    );
+}
+
+#[tokio::test]
+async fn everybody_may_read_which_client_the_gateway_is() {
+    let world = World::new().await;
+    let url = format!("{BASE}/connect/client.json");
+    let page = Browser::default().get(&world.front, &url).await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.body, "{\"client_name\":\"Portcullis\"}");
 }
 
 /// Somebody sends their own link to another person, who signs in as themselves.
@@ -160,7 +198,7 @@ async fn a_ticket_is_ours_and_young_and_its_form_is_this_browsers() {
     assert!(
         world
             .front
-            .invite(&person(ADA), "unknown", Proof::Code)
+            .invite(&person(ADA), "unknown", &[], Proof::Code)
             .is_err()
     );
     // The server's sign-in, in a browser that did not begin it.

@@ -61,6 +61,8 @@ impl Clock for TestClock {
 #[derive(Default)]
 pub(crate) struct FakeGrants {
     pub(crate) begun: Mutex<Vec<(String, String, String)>>,
+    /// What the last one was asked to grant besides.
+    pub(crate) scopes: Mutex<Vec<String>>,
 }
 
 #[async_trait]
@@ -73,6 +75,10 @@ impl Grants for FakeGrants {
         })
     }
 
+    fn client_document(&self) -> Option<String> {
+        Some("{\"client_name\":\"Portcullis\"}".to_owned())
+    }
+
     async fn begin(&self, request: GrantRequest<'_>) -> Result<GrantBegun, GrantError> {
         assert_eq!(request.callback, format!("{BASE}/connect/callback"));
         let begun = (
@@ -81,6 +87,7 @@ impl Grants for FakeGrants {
             request.browser.to_owned(),
         );
         self.begun.lock().unwrap().push(begun);
+        *self.scopes.lock().unwrap() = request.scopes.to_vec();
         let url = Url::parse("https://crm.example.com/authorize?state=s").unwrap();
         Ok(GrantBegun { url })
     }

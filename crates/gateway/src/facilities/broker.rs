@@ -6,7 +6,7 @@ use std::sync::Arc;
 use portcullis_broker::{Broker, Context, Http, OwnClient};
 use portcullis_config::{AuthMethod, Config, Server};
 use portcullis_egress::Client;
-use url::Url;
+use url::{Host, Url};
 
 use super::front::with_authority;
 use super::{Facilities, chain};
@@ -59,13 +59,27 @@ pub(super) fn broker(
 /// Where nobody knows the address of the gateway, nobody can come back to it.
 fn own_client(config: &Config) -> Option<OwnClient> {
     let base = config.listen.base_url()?;
-    let callback = format!("{}/connect/callback", base.trim_end_matches('/'));
+    let place = |name: &str| {
+        let url = format!("{}/connect/{name}", base.trim_end_matches('/'));
+        Url::parse(&url).ok()
+    };
     Some(OwnClient {
         name: NAME.to_owned(),
-        callback: Url::parse(&callback).ok()?,
-        document: None,
+        callback: place("callback")?,
+        document: place("client.json").filter(is_for_others),
         may_register: true,
     })
+}
+
+/// Whether an authorization server elsewhere may fetch that: a client id is an https address.
+fn is_for_others(url: &Url) -> bool {
+    let is_here = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => true,
+    };
+    url.scheme() == "https" && !is_here
 }
 
 fn ways_out(facilities: &Facilities, loaded: &Loaded) -> Result<Http, Vec<String>> {

@@ -87,13 +87,16 @@ pub(super) fn invite(
     asked: &Asked,
     entry: &mut Entry,
 ) -> Result<Answer, Refusal> {
-    let (Some(Needed::SignIn { server }), Some(principal)) = (refusal.needed(), &asked.principal)
+    let (Some(wanted), Some(principal)) = (refusal.needed().and_then(Wanted::of), &asked.principal)
     else {
         return Err(refusal);
     };
-    let server = server.clone();
+    let server = wanted.server.clone();
     let front = snapshot.facilities().front.as_ref();
-    let invitation = front.map(|front| front.invite(&person(principal), &server, Proof::SignIn));
+    let invitation = front.map(|front| {
+        let person = person(principal);
+        front.invite(&person, &server, &wanted.scopes, Proof::SignIn)
+    });
     let invitation = match invitation {
         Some(Ok(invitation)) => invitation,
         Some(Err(error)) => {
@@ -102,7 +105,7 @@ pub(super) fn invite(
         }
         None => return Err(refusal.detail("the gateway has no address that a browser can open")),
     };
-    let text = text(&server, &invitation);
+    let text = wanted.text(&invitation);
     let url = quote(&invitation.url);
     let askable = &asked.askable;
     let takes_pages = askable
@@ -141,13 +144,39 @@ pub(super) fn invite(
     }
 }
 
-/// What a person reads beside the address.
-fn text(server: &str, invitation: &Invitation) -> String {
-    match &invitation.code {
-        None => format!("Connect your account at {server} to go on."),
-        Some(code) => {
-            format!("Connect your account at {server} to go on. The page asks for the code {code}.")
+/// What a sign-in at a server would have to bring.
+struct Wanted {
+    server: String,
+    /// What the server asked for on account of this call, and all that was granted; empty: the first
+    /// sign-in.
+    scopes: Vec<String>,
+}
+
+impl Wanted {
+    fn of(needed: &Needed) -> Option<Self> {
+        let (server, scopes) = match needed {
+            Needed::SignIn { server } => (server, Vec::new()),
+            Needed::Scope { server, scopes } => (server, scopes.clone()),
+            _ => return None,
+        };
+        Some(Self {
+            server: server.clone(),
+            scopes,
+        })
+    }
+
+    /// What a person reads beside the address. The page names the scopes: here, they would be a
+    /// server's words in ours.
+    fn text(&self, invitation: &Invitation) -> String {
+        let server = &self.server;
+        let mut text = match self.scopes.is_empty() {
+            true => format!("Connect your account at {server} to go on."),
+            false => format!("Connect your account at {server} again to go on: it asks for more."),
+        };
+        if let Some(code) = &invitation.code {
+            text.push_str(&format!(" The page asks for the code {code}."));
         }
+        text
     }
 }
 

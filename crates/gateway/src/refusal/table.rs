@@ -225,7 +225,7 @@ reasons! {
         "the user has to connect an account at the MCP server first", "the host is sent to a page where the user signs in; `portcullis vault connect` does the same from a terminal";
     /// The account that is connected at the server may do less than the call needs.
     MoreScopesNeeded => "more-scopes-needed", "more-scopes-needed", 200, -31041, Downstream, false, false,
-        "the user has to allow more at the MCP server", "the server asks for these scopes; add them to `auth.scopes` of the server, then `portcullis vault connect` again";
+        "the user has to allow more at the MCP server", "the host is sent to a page where the user allows them; where `auth.scopes` of the server is configured, no more than that is asked for";
     /// The issuer gives a token for the server only after a stronger sign-in.
     ClaimsRequired => "claims-required", "claims-required", 401, -31003, Downstream, false, false,
         "the user has to sign in again, as the challenge says", "the identity provider's own rules demand it for this server (Entra: conditional access)";

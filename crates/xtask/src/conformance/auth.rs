@@ -6,6 +6,8 @@ use std::env;
 use serde_json::Value;
 
 const FOLDER: &str = "auth/";
+/// The client id that the suite wants to see. Nobody publishes a document there, and nobody asks.
+const DOCUMENT: &str = "https://conformance-test.local/client-metadata.json";
 
 /// How Portcullis signs in at the suite's server.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,6 +68,13 @@ fn sign_in(name: &str, context: &Value) -> SignIn {
         "pre-registration" => SignIn {
             section: known("user-grant", "client-secret"),
             secret: text("client_secret"),
+        },
+        "basic-cimd" => SignIn {
+            section: section(&[
+                "kind = \"user-grant\"".to_owned(),
+                format!("client-document = \"{DOCUMENT}\""),
+            ]),
+            secret: String::new(),
         },
         _ => SignIn {
             section: section(&["kind = \"user-grant\"".to_owned()]),

@@ -1,6 +1,7 @@
 //! Accounts that users connect at a server, from the first call to the end.
 
 mod on_record;
+mod scopes;
 
 use std::net::SocketAddr;
 
@@ -51,9 +52,23 @@ impl Browser {
 
     /// Opens the page at this address and agrees, signs in at the server, and comes back.
     async fn connect(&mut self, gateway: &TestGateway, address: &str) -> Reply {
+        self.connect_for(gateway, address, &[]).await
+    }
+
+    /// The same, where the page has to name these scopes.
+    async fn connect_for(
+        &mut self,
+        gateway: &TestGateway,
+        address: &str,
+        scopes: &[&str],
+    ) -> Reply {
         let path = address.strip_prefix(BASE).unwrap();
         let page = self.get(gateway, path).await;
         assert_eq!(page.status, 200, "{}", page.body);
+        for scope in scopes {
+            let shown = format!("<code>{scope}</code>");
+            assert!(page.body.contains(&shown), "{scope}: {}", page.body);
+        }
         let form = between(&page.body, "name=\"form\" value=\"", "\"");
         let mut body = url::form_urlencoded::Serializer::new(String::new());
         body.append_pair("form", &form);

@@ -34,6 +34,13 @@ fn follows_what_the_suite_says() {
             "p"
         )
     );
+    let (section, _) = told("basic-cimd");
+    assert_eq!(
+        section,
+        format!(
+            "{begin}\"user-grant\"\nclient-document = \"https://conformance-test.local/client-metadata.json\"\n"
+        )
+    );
     let (section, secret) = told("metadata-default");
     assert_eq!(
         (section, secret.as_str()),
