@@ -208,9 +208,10 @@ pub(crate) fn has_other_secrets(
         now.is_ok_and(|now| now.expose_secret() != then.expose_secret())
     };
     match (&server.transport, made) {
-        (config::Transport::Stdio { env, .. }, upstream::Transport::Stdio { env: sent, .. }) => sent
-            .iter()
-            .any(|(key, then)| env.get(key).is_some_and(|now| is_other(now, then))),
+        (config::Transport::Stdio { env, .. }, upstream::Transport::Stdio { env: sent, .. }) => {
+            sent.iter()
+                .any(|(key, then)| env.get(key).is_some_and(|now| is_other(now, then)))
+        }
         (
             config::Transport::Http { headers, .. } | config::Transport::OpenApi { headers, .. },
             upstream::Transport::Http { headers: sent, .. }
