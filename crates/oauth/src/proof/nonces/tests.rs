@@ -42,7 +42,7 @@ fn only_what_may_be_a_nonce_is_one() {
         assert_eq!(nonces.latest(&server).is_some(), kept, "{sent:?}");
     };
     check(&["eyJ7S_zG.eyJH0-Z.HX4w-7v"], true);
-    check(&[&long[1..]], true);
+    check(&[long.split_at(1).1], true);
     check(&[&long], false);
     check(&[""], false);
     check(&["a b"], false);
