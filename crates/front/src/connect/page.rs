@@ -28,7 +28,7 @@ pub(super) fn ask(
         .collect();
     body = match scopes.is_empty() {
         true => body.raw("what the server offers"),
-        false => body.words(scopes.into_iter()),
+        false => body.words(scopes),
     };
     body = body.raw("</dd>\n</dl>\n");
     body = body.raw("<p class=\"warn\">Go on only if you asked for this yourself, just now. If somebody sent you this link, close the page: they would use your account.</p>\n");
