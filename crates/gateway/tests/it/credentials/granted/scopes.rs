@@ -54,7 +54,7 @@ async fn a_server_that_wants_more_scopes_gets_another_sign_in() {
         let first = page(speaks, &search(&caller).await);
         browser.connect(&gateway, &first).await;
         let server = gateway.server("papers");
-        wants(&server, "papers.share");
+        wants(server, "papers.share");
 
         let reply = search(&caller).await;
         let again = page(speaks, &reply);
