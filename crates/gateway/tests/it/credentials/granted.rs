@@ -1,5 +1,6 @@
 //! Accounts that users connect at a server, from the first call to the end.
 
+mod client;
 mod on_record;
 mod scopes;
 
