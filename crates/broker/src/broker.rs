@@ -18,6 +18,9 @@ use crate::server::{Server, Shared};
 pub struct Broker {
     pub(crate) context: Arc<Context>,
     pub(crate) revocations: Revocations,
+    /// Held while the key for sign-ins is made, so that one of two that begin at once does not lose
+    /// what it sealed.
+    pub(crate) making_key: tokio::sync::Mutex<()>,
     /// `None`: a server that gets no token from here.
     servers: BTreeMap<String, Option<Server>>,
 }
@@ -60,6 +63,7 @@ impl Broker {
                 Arc::clone(&context.revocations),
                 Arc::clone(&context.clock),
             ),
+            making_key: tokio::sync::Mutex::default(),
             context,
             servers,
         })

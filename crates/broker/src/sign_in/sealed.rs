@@ -102,6 +102,7 @@ impl Broker {
             ..nowhere()
         };
         let vault = &self.context.vault;
+        let _making = self.making_key.lock().await;
         if vault.get(&place).await?.is_none() {
             let mut bytes = Zeroizing::new(vec![0; portcullis_vault::keys::KEY_LEN]);
             getrandom::fill(&mut bytes).map_err(|_| VaultError::Randomness)?;
