@@ -6,7 +6,7 @@ use portcullis_vault::{CredentialFilter, CredentialRecord, CredentialState, Vaul
 
 use crate::broker::Broker;
 use crate::event::Event;
-use crate::server::{AtServer, USER_GRANT};
+use crate::server::{AtServer, Given, USER_GRANT};
 
 /// Which grants are meant. What is set must match exactly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,9 +79,12 @@ impl Broker {
                     match unreached.contains(issuer) {
                         true => AtServer::Unreached,
                         false => {
-                            let parts = &server.parts;
-                            let refresh = grant.refresh.as_ref();
-                            parts.give_back(issuer, refresh, &grant.access).await
+                            let given = Given {
+                                refresh: grant.refresh.as_ref(),
+                                access: &grant.access,
+                                registration: grant.registration.as_deref(),
+                            };
+                            server.parts.give_back(issuer, &given).await
                         }
                     }
                 }

@@ -21,6 +21,7 @@ use url::Url;
 
 pub(crate) use authority::Authority;
 pub use give_back::AtServer;
+pub(crate) use give_back::Given;
 pub(crate) use granted::USER_GRANT;
 pub(crate) use possession::{Binding, Possession, Possessions, is_about_tokens, type_name};
 

@@ -185,7 +185,10 @@ impl Broker {
         let own = parts.context.client.as_ref().ok_or(SignInError::NotHere)?;
         let authority = parts.authority().await?;
         let metadata = parts.metadata(&authority).await?;
-        let identity = parts.sign_in_identity(&authority, &metadata).await?;
+        let identity = parts
+            .sign_in_identity(&authority, &metadata)
+            .await?
+            .identity;
         let scopes = scopes(server, &authority, visit.scopes)?;
         let scopes = scopes.lasting(metadata.scopes_supported.as_deref());
         let resource = parts.resource(Some(&authority))?;
@@ -263,10 +266,13 @@ impl Broker {
         if authority.issuer != pending.issuer() {
             return Err(Needed::refused(Reason::IssuerChanged).into());
         }
-        let client = server.parts.sign_in_client(&authority).await?;
-        let metadata = server.parts.metadata(&authority).await?;
-        let client = server.parts.bound(client, &authority, &metadata).await?;
+        let parts = &server.parts;
+        let metadata = parts.metadata(&authority).await?;
+        let own = parts.sign_in_identity(&authority, &metadata).await?;
+        let client = parts.token_client_as(&authority, &metadata, own.identity)?;
+        let client = parts.bound(client, &authority, &metadata).await?;
         let granted = redeem(server, &client, &pending, &code).await?;
+        let granted = granted.given_to(own.registration);
         let key = server.grant_key(&begin.tenant, &begin.principal, &authority.issuer);
         let scopes = granted.scopes.clone();
         server.renewing.connect(&key, &granted).await?;

@@ -19,7 +19,9 @@ use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+/// The format before grants said whom they were given to.
+const WITHOUT_REGISTRATION: u8 = 1;
 const NEVER: i64 = i64::MIN;
 /// So many former refresh tokens are remembered.
 const FORMER: usize = 32;
@@ -39,6 +41,9 @@ pub struct Grant {
     pub issued_us: i64,
     /// When the access token ends, unix microseconds, if that was said.
     pub expires_us: Option<i64>,
+    /// Which registration it was given to, where the gateway registered itself; `None` for the
+    /// client that the configuration names, or a client metadata document.
+    pub registration: Option<String>,
     /// How often the refresh token was replaced by another one.
     rotations: u32,
     former: Vec<[u8; 32]>,
@@ -67,8 +72,19 @@ impl Grant {
             scopes,
             issued_us,
             expires_us,
+            registration: None,
             rotations: 0,
             former: Vec::new(),
+        }
+    }
+
+    /// This grant as one that was given to a registration of the gateway's own: only with it can the
+    /// grant be renewed.
+    #[must_use]
+    pub fn given_to(self, registration: Option<String>) -> Self {
+        Self {
+            registration,
+            ..self
         }
     }
 
@@ -131,6 +147,7 @@ impl Grant {
             self.refresh.as_ref().map_or(&[], Secret::expose),
             self.token_type.as_bytes(),
             scopes.as_bytes(),
+            self.registration.as_deref().unwrap_or_default().as_bytes(),
         ];
         let length =
             22 + texts.iter().map(|text| text.len() + 4).sum::<usize>() + self.former.len() * 32;
@@ -166,9 +183,10 @@ pub(crate) fn digest(token: &Secret) -> [u8; 32] {
 }
 
 fn decode(bytes: &[u8]) -> Option<Grant> {
-    let (&FORMAT, rest) = bytes.split_first()? else {
+    let (&format, rest) = bytes.split_first()?;
+    if !matches!(format, FORMAT | WITHOUT_REGISTRATION) {
         return None;
-    };
+    }
     let (issued, rest) = rest.split_first_chunk()?;
     let (expires, rest) = rest.split_first_chunk()?;
     let (rotations, rest) = rest.split_first_chunk()?;
@@ -176,6 +194,10 @@ fn decode(bytes: &[u8]) -> Option<Grant> {
     let (refresh, rest) = text(rest)?;
     let (token_type, rest) = text(rest)?;
     let (scopes, rest) = text(rest)?;
+    let (registration, rest) = match format {
+        WITHOUT_REGISTRATION => (&[][..], rest),
+        _ => text(rest)?,
+    };
     let (&count, rest) = rest.split_first()?;
     let (former, []) = rest.as_chunks::<32>() else {
         return None;
@@ -196,6 +218,9 @@ fn decode(bytes: &[u8]) -> Option<Grant> {
             .collect(),
         issued_us: i64::from_be_bytes(*issued),
         expires_us: (expires != NEVER).then_some(expires),
+        registration: Some(std::str::from_utf8(registration).ok()?)
+            .filter(|registration| !registration.is_empty())
+            .map(str::to_owned),
         rotations: u32::from_be_bytes(*rotations),
         former: former.to_vec(),
     })

@@ -38,29 +38,38 @@ impl AtServer {
     }
 }
 
+/// The tokens of a grant, and the registration of the gateway that they were given to.
+pub(crate) struct Given<'a> {
+    pub(crate) refresh: Option<&'a Secret>,
+    pub(crate) access: &'a Secret,
+    pub(crate) registration: Option<&'a str>,
+}
+
 impl Parts {
     /// Gives the tokens of a grant back. Most servers take back all that came of a sign-in with its
     /// refresh token, but they need not, so that the access token follows.
-    pub(crate) async fn give_back(
-        &self,
-        issuer: &str,
-        refresh: Option<&Secret>,
-        access: &Secret,
-    ) -> AtServer {
-        let Some(refresh) = refresh else {
-            return self.revoke_at(issuer, access, TokenHint::Access).await;
+    pub(crate) async fn give_back(&self, issuer: &str, given: &Given<'_>) -> AtServer {
+        let access = (given.access, TokenHint::Access);
+        let Some(refresh) = given.refresh else {
+            return self.revoke_at(issuer, given.registration, access).await;
         };
-        let outcome = self.revoke_at(issuer, refresh, TokenHint::Refresh).await;
+        let refresh = (refresh, TokenHint::Refresh);
+        let outcome = self.revoke_at(issuer, given.registration, refresh).await;
         if matches!(outcome, AtServer::Revoked | AtServer::Refused) {
             // Not every server revokes access tokens; what counts is the refresh token.
-            self.revoke_at(issuer, access, TokenHint::Access).await;
+            self.revoke_at(issuer, given.registration, access).await;
         }
         outcome
     }
 
     /// Gives one token back, as far as that is possible.
-    async fn revoke_at(&self, issuer: &str, token: &Secret, hint: TokenHint) -> AtServer {
-        match self.try_to_revoke(issuer, token, hint).await {
+    async fn revoke_at(
+        &self,
+        issuer: &str,
+        registration: Option<&str>,
+        token: (&Secret, TokenHint),
+    ) -> AtServer {
+        match self.try_to_revoke(issuer, registration, token).await {
             Ok(outcome) => outcome,
             Err(Needed::Unavailable) => AtServer::Unreached,
             Err(_) => AtServer::NotAsked,
@@ -70,8 +79,8 @@ impl Parts {
     async fn try_to_revoke(
         &self,
         issuer: &str,
-        token: &Secret,
-        hint: TokenHint,
+        registration: Option<&str>,
+        (token, hint): (&Secret, TokenHint),
     ) -> Result<AtServer, Needed> {
         let authority = self.authority().await?;
         // A token is shown to the server that made it and to no other.
@@ -85,7 +94,10 @@ impl Parts {
         let Some(endpoint) = &metadata.revocation_endpoint else {
             return Ok(AtServer::NoEndpoint);
         };
-        let client = self.sign_in_client(&authority).await?;
+        let client = self.client_of_grant(&authority, registration).await?;
+        let Some(client) = client else {
+            return Ok(AtServer::NotAsked);
+        };
         let revoked = client
             .channel()
             .revoke(endpoint, &token, hint, self.now())

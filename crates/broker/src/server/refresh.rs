@@ -11,7 +11,7 @@ use portcullis_vault::{
 
 use super::own::CLIENT_CREDENTIALS;
 use super::possession::is_bound;
-use super::{Authority, Binding, Parts, to_secret, to_string, to_texts, type_name};
+use super::{Authority, Binding, Given, Parts, to_secret, to_string, to_texts, type_name};
 use crate::event::Event;
 use crate::needed::Needed;
 use crate::revocations::Chain;
@@ -62,8 +62,13 @@ impl Refresh for Refresher {
     }
 
     async fn discard(&self, key: &CredentialKey, tokens: &Renewed) {
-        let refresh = tokens.refresh.as_ref();
-        self.0.give_back(&key.issuer, refresh, &tokens.access).await;
+        let kept = self.0.kept(key).await.ok();
+        let given = Given {
+            refresh: tokens.refresh.as_ref(),
+            access: &tokens.access,
+            registration: kept.as_ref().and_then(|kept| kept.registration.as_deref()),
+        };
+        self.0.give_back(&key.issuer, &given).await;
     }
 }
 
@@ -77,8 +82,10 @@ impl Refresher {
         let parts = &self.0;
         let granted = Scopes::of(request.scopes.iter().map(String::as_str))
             .map_err(|_| RefreshError::Grant)?;
-        let client = parts.sign_in_client(authority).await;
-        let mut client = client.map_err(|needed| of(&needed))?;
+        let client = parts.client_of_grant(authority, kept.registration.as_deref());
+        let client = client.await.map_err(|needed| of(&needed))?;
+        // Whom it was given to is gone, and nobody else can renew it.
+        let mut client = client.ok_or(RefreshError::Grant)?;
         if kept.is_bound {
             let key = parts.kept_key(&authority.issuer).await;
             match key.map_err(|needed| of(&needed))? {
@@ -125,6 +132,7 @@ impl Refresher {
 struct Kept {
     id: String,
     is_bound: bool,
+    registration: Option<String>,
 }
 
 impl Parts {
@@ -139,17 +147,22 @@ impl Parts {
         Ok(Kept {
             id: opened.record.id,
             is_bound: is_bound(&grant.token_type),
+            registration: grant.registration,
         })
     }
 
-    /// The token endpoint as the client that users sign in for.
-    pub(crate) async fn sign_in_client(
+    /// The token endpoint as the client that a grant was given to. `None` if that is gone.
+    pub(crate) async fn client_of_grant(
         &self,
         authority: &Authority,
-    ) -> Result<TokenClient, Needed> {
+        registration: Option<&str>,
+    ) -> Result<Option<TokenClient>, Needed> {
         let metadata = self.metadata(authority).await?;
-        let identity = self.sign_in_identity(authority, &metadata).await?;
-        self.token_client_as(authority, &metadata, identity)
+        let identity = self.identity_of_grant(authority, &metadata, registration);
+        let identity = identity.await?;
+        identity
+            .map(|identity| self.token_client_as(authority, &metadata, identity))
+            .transpose()
     }
 }
 

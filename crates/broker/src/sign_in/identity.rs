@@ -28,6 +28,22 @@ struct Kept {
     in_form: bool,
 }
 
+/// Which client the gateway is at an authorization server.
+pub(crate) struct OwnIdentity {
+    pub(crate) identity: ClientIdentity,
+    /// The registration that it is, where the gateway registered itself.
+    pub(crate) registration: Option<String>,
+}
+
+impl From<ClientIdentity> for OwnIdentity {
+    fn from(identity: ClientIdentity) -> Self {
+        Self {
+            identity,
+            registration: None,
+        }
+    }
+}
+
 impl Parts {
     /// The gateway's identity at that server: the one that the operator registered, else its client
     /// metadata document, else one that it registers itself. The last is kept, and belongs to this
@@ -36,9 +52,10 @@ impl Parts {
         &self,
         authority: &Authority,
         metadata: &AuthorizationServer,
-    ) -> Result<ClientIdentity, Needed> {
+    ) -> Result<OwnIdentity, Needed> {
         if let Some(client) = &self.setup.source.client {
-            return self.registered(client, authority, metadata).await;
+            let registered = self.registered(client, authority, metadata).await;
+            return registered.map(OwnIdentity::from);
         }
         let Some(own) = &self.context.client else {
             return Err(Needed::refused(Reason::Client));
@@ -59,14 +76,35 @@ impl Parts {
         });
         match choice {
             Choice::Document(url) => ClientIdentity::new(url.as_str(), ClientAuth::None)
+                .map(OwnIdentity::from)
                 .map_err(|_| Needed::refused(Reason::Client)),
-            Choice::Register(endpoint) => self.registers(authority, metadata, own, endpoint).await,
+            Choice::Register(endpoint) => Ok(OwnIdentity {
+                identity: self.registers(authority, metadata, own, endpoint).await?,
+                registration: Some(own.callback.to_string()),
+            }),
             Choice::Registered | Choice::Nothing => Err(Needed::refused(Reason::Client)),
         }
     }
 
+    /// The identity that a grant was given to. `None` if it was a registration that is gone.
+    pub(crate) async fn identity_of_grant(
+        &self,
+        authority: &Authority,
+        metadata: &AuthorizationServer,
+        registration: Option<&str>,
+    ) -> Result<Option<ClientIdentity>, Needed> {
+        let Some(registration) = registration else {
+            let own = self.sign_in_identity(authority, metadata).await?;
+            return Ok(Some(own.identity));
+        };
+        let kept = self.registration(&place(authority, registration)).await?;
+        kept.map(identity).transpose()
+    }
+
     async fn is_registered(&self, authority: &Authority, own: &OwnClient) -> Result<bool, Needed> {
-        let kept = self.registration(&place(authority, own)).await?;
+        let kept = self
+            .registration(&place(authority, own.callback.as_str()))
+            .await?;
         Ok(kept.is_some())
     }
 
@@ -92,7 +130,7 @@ impl Parts {
         own: &OwnClient,
         endpoint: &Url,
     ) -> Result<ClientIdentity, Needed> {
-        let key = place(authority, own);
+        let key = place(authority, own.callback.as_str());
         if let Some(kept) = self.registration(&key).await? {
             return identity(kept);
         }
@@ -138,11 +176,11 @@ impl OwnClient {
     }
 }
 
-/// Where a registration is kept. It is good for this issuer and this address only.
-fn place(authority: &Authority, own: &OwnClient) -> CredentialKey {
+/// Where a registration is kept. It is good for this issuer and this callback only.
+fn place(authority: &Authority, callback: &str) -> CredentialKey {
     CredentialKey {
         tenant: String::new(),
-        principal: own.callback.to_string(),
+        principal: callback.to_owned(),
         server: String::new(),
         issuer: authority.issuer.clone(),
         kind: REGISTRATION.to_owned(),

@@ -35,8 +35,8 @@ pub(crate) async fn browse(start: &Url) -> String {
             panic!("{} at {url}: {:?}", answer.status(), answer.body());
         });
         url = url.join(location.to_str().unwrap()).unwrap();
-        if let Some(rest) = url.as_str().strip_prefix(CALLBACK) {
-            return rest.strip_prefix('?').unwrap_or_default().to_owned();
+        if url.as_str().starts_with(CALLBACK) {
+            return url.query().unwrap_or_default().to_owned();
         }
     }
     panic!("no way back from {start}");

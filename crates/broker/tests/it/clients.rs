@@ -131,6 +131,32 @@ async fn a_server_that_takes_no_documents_gets_a_registration() {
     assert_eq!(error.unwrap_err().code(), "client-refused");
 }
 
+/// A terminal signs users in as another client than the gateway, since it comes back elsewhere.
+#[tokio::test]
+async fn a_grant_is_renewed_as_the_client_that_it_was_given_to() {
+    let mut scene = Scene::new().await;
+    let gateway = scene.world.own.callback.clone();
+    scene.world.own.callback = Url::parse(&format!("{CALLBACK}/terminal")).unwrap();
+    let terminal = signs_in(&scene.broker("")).await;
+    scene.world.own.callback = gateway;
+    scene.world.clock.pass(601);
+    let broker = scene.broker("");
+    let credential = broker.credential("papers", &user("ada")).await;
+    assert!(credential.unwrap().is_some());
+    let ids = |endpoint: &str| -> Vec<String> {
+        let asked = scene.asked(endpoint);
+        let id = |asked: &portcullis_lab::Asked| asked.form().get("client_id").map(str::to_owned);
+        asked.iter().filter_map(id).collect()
+    };
+    assert_eq!(ids("token_endpoint"), [terminal.clone(), terminal.clone()]);
+    // And given back as that one.
+    let all = portcullis_broker::GrantFilter::default();
+    let ended = broker.disconnect(&all).await.unwrap();
+    let outcomes: Vec<_> = ended.iter().map(|one| one.at_server).collect();
+    assert_eq!(outcomes, [portcullis_broker::AtServer::Revoked]);
+    assert!(ids("revocation_endpoint").iter().all(|id| *id == terminal));
+}
+
 #[tokio::test]
 async fn a_registration_uses_what_the_server_takes() {
     for (supported, in_header, in_form) in [

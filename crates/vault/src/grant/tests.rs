@@ -27,6 +27,7 @@ fn check_round_trip(grant: &Grant) {
         (grant.issued_us, grant.expires_us, grant.rotations)
     );
     assert_eq!(read.former, grant.former);
+    assert_eq!(read.registration, grant.registration);
 }
 
 #[test]
@@ -34,6 +35,10 @@ fn a_grant_is_read_as_it_was_written() {
     check_round_trip(&grant());
     let bare = Grant::new(Secret::from("a"), None, "DPoP", Vec::new(), -5, None);
     check_round_trip(&bare);
+    let registered = grant().given_to(Some("http://127.0.0.1/callback".to_owned()));
+    check_round_trip(&registered);
+    let renewed = registered.renewed(Secret::from("a"), None, None, 5, None);
+    assert_eq!(renewed.registration, registered.registration);
     let mut rotated = grant();
     for round in 1..40 {
         let refresh = Secret::from(format!("refresh-{round}"));
@@ -42,6 +47,24 @@ fn a_grant_is_read_as_it_was_written() {
     }
     assert_eq!(rotated.former.len(), FORMER);
     assert_eq!(rotated.rotations, 39);
+}
+
+/// Grants that were sealed before they said whom they were given to.
+#[test]
+fn a_grant_of_the_format_before_is_read() {
+    let mut old = vec![WITHOUT_REGISTRATION];
+    old.extend_from_slice(&7_i64.to_be_bytes());
+    old.extend_from_slice(&9_i64.to_be_bytes());
+    old.extend_from_slice(&0_u32.to_be_bytes());
+    for text in ["access", "refresh", "Bearer", "read write"] {
+        old.extend_from_slice(&u32::try_from(text.len()).unwrap().to_be_bytes());
+        old.extend_from_slice(text.as_bytes());
+    }
+    old.push(0);
+    let read = Grant::decode(&Secret::new(old)).unwrap();
+    assert!(read.access.is(&Secret::from("access")));
+    assert_eq!(read.scopes, ["read", "write"]);
+    assert_eq!((read.expires_us, read.registration), (Some(9), None));
 }
 
 #[test]
