@@ -36,6 +36,9 @@ fn the_root_key_is_made_in_the_keyring_and_found_there() {
         "\"$0\" vault rotate --to keyring:portcullis/root --json",
     );
     let Some(rotated) = rotated else {
+        eprintln!(
+            "skipped: the keyring needs dbus-run-session and gnome-keyring-daemon (Debian and Ubuntu: dbus, gnome-keyring)"
+        );
         return;
     };
     assert_eq!(rotated.code, 0, "{}\n{}", rotated.stdout, rotated.stderr);
